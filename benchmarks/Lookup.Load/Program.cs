@@ -35,6 +35,7 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new EffectCommand(),
     new RebuildCommand(),
     new ReserveCommand(),
+    new AuditCommand(),
     echo,
     saturate,
 };

@@ -75,6 +75,13 @@ internal static class LookupTool
         return (process, (await AddressesAsync(process, ct)).Grpc);
     }
 
+    /// <summary>Starts the service on free ports, on the embedded store of a folder.</summary>
+    internal static async Task<(ChildProcess Process, Uri Address)> ServeEmbeddedAsync(string folder, CancellationToken ct)
+    {
+        var process = new ChildProcess(Path, ["serve", "--json", "--listen", "127.0.0.1:0", "--data", folder]);
+        return (process, (await AddressesAsync(process, ct)).Grpc);
+    }
+
     private static ChildProcess Serve(string redis, string keyFile, IEnumerable<string> more) =>
         new(Path, ["serve", "--json", "--listen", "127.0.0.1:0", "--redis", redis, "--key-file", keyFile, .. more]);
 

@@ -76,6 +76,7 @@ internal static class AuditPage
             Group(html, report.Groups[i], state.Groups[i]);
         }
 
+        Late(html, report, state);
         Calls(html, report, state);
         html.Append("<footer><h2>Method</h2><p>Each call is decided twice for its own time: on what was on record at that time, and on what is on record now. ")
             .Append(report.CountsCalls ? "Calls of the file count as attempts, in addition to those on record. " : "Only attempts on record count. ")
@@ -132,6 +133,26 @@ internal static class AuditPage
         {
             html.Append("<p class=\"note\">").Append(N(counts.Count - MaxRows)).Append(" more rows have no more calls to answer for than the last one.</p>\n");
         }
+    }
+
+    private static void Late(StringBuilder html, AuditReport report, AuditState state)
+    {
+        if (state.Late.Count == 0)
+        {
+            return;
+        }
+
+        html.Append("<h2>Records that arrived after the call</h2>\n<p class=\"note\">From the time at which a record took effect until it was recorded.</p>\n")
+            .Append("<table><tr><th></th><th>Calls and delays</th></tr>\n<tr><td>All</td><td>").Append(Text(state.Late.Describe())).Append("</td></tr>\n");
+        foreach (var (column, counts) in report.Groups.Zip(state.Groups))
+        {
+            foreach (var (name, count) in counts.Where(group => group.Value.Late is not null).OrderByDescending(group => group.Value.Late!.Worst).Take(MaxRows))
+            {
+                html.Append("<tr><td>").Append(Text(column)).Append(' ').Append(Text(name)).Append("</td><td>").Append(Text(count.Late!.Describe())).Append("</td></tr>\n");
+            }
+        }
+
+        html.Append("</table>\n");
     }
 
     // Bars of days, weeks or months, stacked; labels are outside, since the picture is stretched to the width.

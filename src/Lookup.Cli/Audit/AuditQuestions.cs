@@ -29,32 +29,50 @@ internal sealed class AuditQuestions(LookupClient client, CheckRequest template,
         return whatIf;
     }
 
-    /// <summary>Returns the decisions, in order.</summary>
-    /// <exception cref="LookupException">The service rejected the question, or did not answer for as long as --wait says.</exception>
-    public async Task<IReadOnlyList<Decision>> AskAsync(IReadOnlyCollection<(ulong Number, WhatIf WhatIf)> asked, CancellationToken ct)
-    {
-        if (asked.Count == 0)
-        {
-            return [];
-        }
+    /// <summary>Returns the organisation of a call: that of its line, or of the question.</summary>
+    public string Organisation(string ofLine) => ofLine.Length > 0 ? ofLine : template.Question.Organisation;
 
-        var request = new CheckBatchRequest { Question = template.Question };
+    /// <summary>Returns the decisions, in order.</summary>
+    /// <param name="organisation">The organisation of the lines; empty: that of the question.</param>
+    /// <param name="asked">Numbers with their assumptions.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <exception cref="LookupException">The service rejected the question, or did not answer for as long as --wait says.</exception>
+    public async Task<IReadOnlyList<Decision>> AskAsync(string organisation, IReadOnlyCollection<(ulong Number, WhatIf WhatIf)> asked, CancellationToken ct)
+    {
+        var request = new CheckBatchRequest { Question = About(organisation) };
         foreach (var (number, whatIf) in asked)
         {
             request.Numbers.Add(string.Create(CultureInfo.InvariantCulture, $"+{number}"));
             request.WhatIfs.Add(whatIf);
         }
 
+        return await AskAsync(
+            async () => Read(request, await client.CheckBatchAsync(request, ct)),
+            decisions => decisions.Exists(decision => decision.Verdict == Verdict.Unknown && decision.RetryAfter is not null),
+            ct);
+    }
+
+    /// <summary>Returns the explanation of one decision; the exception as above.</summary>
+    public Task<ExplainResponse> ExplainAsync(string organisation, ulong number, WhatIf whatIf, CancellationToken ct)
+    {
+        var request = new ExplainRequest { Question = About(organisation), Number = string.Create(CultureInfo.InvariantCulture, $"+{number}"), WhatIf = whatIf };
+        return AskAsync(() => client.ExplainAsync(request, ct), response => response.Decision is { Verdict: Verdict.Unknown, RetryAfter: not null }, ct);
+    }
+
+    private Question About(string organisation) => organisation.Length == 0 ? template.Question : new Question(template.Question) { Organisation = organisation };
+
+    private async Task<T> AskAsync<T>(Func<Task<T>> ask, Func<T, bool> isUnanswered, CancellationToken ct)
+    {
         var began = clock.GetTimestamp();
         for (var pause = FirstPause; ; pause = pause < LongestPause ? pause * 2 : LongestPause)
         {
             try
             {
-                var decisions = Read(request, await client.CheckBatchAsync(request, ct));
-                if (!decisions.Exists(decision => decision.Verdict == Verdict.Unknown && decision.RetryAfter is not null) || clock.GetElapsedTime(began) >= wait)
+                var answer = await ask();
+                if (!isUnanswered(answer) || clock.GetElapsedTime(began) >= wait)
                 {
                     IsWaiting = false;
-                    return decisions;
+                    return answer;
                 }
             }
             catch (LookupException exception) when (exception.IsTransient && clock.GetElapsedTime(began) < wait)

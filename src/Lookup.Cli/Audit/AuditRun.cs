@@ -8,11 +8,11 @@ namespace Lookup.Cli.Audit;
 /// Decides each call of a file twice: on what was on record at its time, and on what is on record now. While the service decides some
 /// calls, the next ones are read.
 /// </summary>
-/// <param name="batches">Asks the service.</param>
+/// <param name="questions">Asks the service.</param>
 /// <param name="receipts">The receipts; null: checks are not audited.</param>
 /// <param name="placed">The calls of the file, to count attempts; null: only attempts on record count.</param>
 /// <param name="settings">Limits.</param>
-internal sealed class AuditRun(AuditQuestions batches, ReceiptIndex? receipts, CallIndex? placed, AuditSettings settings)
+internal sealed class AuditRun(AuditQuestions questions, ReceiptIndex? receipts, CallIndex? placed, AuditSettings settings)
 {
     // Batches decided, or waiting to be counted, at a time.
     private const int Ahead = 3;
@@ -77,24 +77,42 @@ internal sealed class AuditRun(AuditQuestions batches, ReceiptIndex? receipts, C
     private async Task<AuditedCall?[]> DecideAsync(List<CallLine> calls, CancellationToken ct)
     {
         var audited = new AuditedCall?[calls.Count];
-        var places = Enumerable.Range(0, calls.Count).Where(i => calls[i].Number != 0).ToList();
-        var asked = new List<(ulong Number, WhatIf WhatIf)>(2 * places.Count);
+        foreach (var places in Enumerable.Range(0, calls.Count).Where(i => calls[i].Number != 0).GroupBy(i => calls[i].Organisation))
+        {
+            await DecideAsync(calls, [.. places], places.Key, audited, ct);
+        }
+
+        return audited;
+    }
+
+    private async Task DecideAsync(List<CallLine> calls, int[] places, string organisation, AuditedCall?[] audited, CancellationToken ct)
+    {
+        var asked = new List<(ulong Number, WhatIf WhatIf)>(2 * places.Length);
         foreach (var place in places)
         {
             var (number, at) = (calls[place].Number, Timestamp.FromDateTimeOffset(calls[place].At));
             var calledBefore = Before(calls[place]);
-            asked.Add((number, batches.WhatIf(at, at, calledBefore)));
-            asked.Add((number, batches.WhatIf(at, null, calledBefore)));
+            asked.Add((number, questions.WhatIf(at, at, calledBefore)));
+            asked.Add((number, questions.WhatIf(at, null, calledBefore)));
         }
 
-        var decisions = await batches.AskAsync(asked, ct);
-        for (var i = 0; i < places.Count; i++)
+        try
         {
-            var call = calls[places[i]];
-            audited[places[i]] = new AuditedCall(call, decisions[2 * i], decisions[(2 * i) + 1], receipts?.Find(call.Number, call.At.ToUnixTimeMilliseconds()));
+            var decisions = await questions.AskAsync(organisation, asked, ct);
+            for (var i = 0; i < places.Length; i++)
+            {
+                var call = calls[places[i]];
+                var one = new AuditedCall(
+                    call, decisions[2 * i], decisions[(2 * i) + 1], receipts?.Find(questions.Organisation(organisation), call.Number, call.At.ToUnixTimeMilliseconds()));
+                audited[places[i]] = one.Finding == Finding.ForbiddenByLaterRecord
+                    ? one with { Late = await LateRecord.FindAsync(questions, call, asked[(2 * i) + 1].WhatIf, ct) }
+                    : one;
+            }
         }
-
-        return audited;
+        catch (LookupException exception) when (organisation.Length > 0 && !exception.IsTransient)
+        {
+            throw new CliException($"Line {calls[places[0]].Line}, organisation '{organisation}': {exception.Message}", inner: exception);
+        }
     }
 
     private PlacedCalls? Before(CallLine call)
@@ -105,7 +123,7 @@ internal sealed class AuditRun(AuditQuestions batches, ReceiptIndex? receipts, C
         }
 
         var before = new PlacedCalls();
-        foreach (var time in placed.Before(call.Number, call.At.ToUnixTimeMilliseconds()))
+        foreach (var time in placed.Before(call))
         {
             before.Times.Add(Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeMilliseconds(time)));
         }

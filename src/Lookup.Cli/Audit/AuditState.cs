@@ -10,6 +10,9 @@ internal sealed class CallCount
     public long Calls { get; set; }
 
     public long ToAnswerFor { get; set; }
+
+    /// <summary>Of the calls that a late record forbids; null if there are none.</summary>
+    public DelayCount? Late { get; set; }
 }
 
 /// <summary>The calls of a day.</summary>
@@ -60,6 +63,9 @@ internal sealed class AuditState
 
     /// <summary>Time of the last call.</summary>
     public long Last { get; set; }
+
+    /// <summary>Delays of late records.</summary>
+    public DelayCount Late { get; set; } = new();
 
     public long[] Findings { get; set; } = new long[Enum.GetValues<Finding>().Length];
 

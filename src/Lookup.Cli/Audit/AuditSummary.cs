@@ -40,12 +40,17 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             }
         }
 
+        if (state.Late.Count > 0)
+        {
+            console.MarkupLine($"[bold]Records that arrived after the call, from effect to record[/]: {state.Late.Describe()}");
+        }
+
         for (var i = 0; i < groups.Length; i++)
         {
             console.MarkupLine($"[bold]By {SafeText.Escape(groups[i])}[/]");
             foreach (var (name, count) in state.Groups[i].OrderByDescending(group => group.Value.ToAnswerFor).ThenBy(group => group.Key, StringComparer.Ordinal))
             {
-                console.MarkupLine($"  {count.ToAnswerFor,12:N0} of {count.Calls,-12:N0}  {SafeText.Escape(name)}");
+                console.MarkupLine($"  {count.ToAnswerFor,12:N0} of {count.Calls,-12:N0}  {SafeText.Escape(name)}{(count.Late is { } late ? $"; late records: {late.Describe()}" : "")}");
             }
         }
 
@@ -81,9 +86,28 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
         })]);
         json["by"] = new JsonObject(groups.Select((name, i) => KeyValuePair.Create(name, (JsonNode?)new JsonObject(
             state.Groups[i].OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => KeyValuePair.Create(
-                group.Key, (JsonNode?)new JsonObject { ["calls"] = group.Value.Calls, ["to_answer_for"] = group.Value.ToAnswerFor }))))));
+                group.Key, (JsonNode?)Json(group.Value)))))));
+        json["late_records"] = Json(state.Late);
         return json;
     }
+
+    private static JsonObject Json(CallCount count)
+    {
+        var json = new JsonObject { ["calls"] = count.Calls, ["to_answer_for"] = count.ToAnswerFor };
+        if (count.Late is { } late)
+        {
+            json["late_records"] = Json(late);
+        }
+
+        return json;
+    }
+
+    private static JsonObject Json(DelayCount late) => new()
+    {
+        ["calls"] = late.Count,
+        ["median_delay_seconds"] = late.Median,
+        ["worst_delay_seconds"] = late.Worst,
+    };
 
     private static JsonObject Counts<T>(T[] names, long[] counts)
         where T : struct, Enum =>

@@ -50,7 +50,7 @@ internal sealed class AuditTally : IDisposable
     /// <summary>Returns the names of the columns of the findings.</summary>
     public string[] Header() =>
     [
-        "line", "number", "called", "finding", "reason", "layer", "article", "text", "then", "now",
+        "line", "number", "called", "finding", "reason", "layer", "article", "text", "then", "now", "effective", "recorded", "delay_hours",
         .. _hasReceipts ? (string[])["check", "answer", "answered", "receipt"] : [],
         .. _groups.Select(SafeText.Cell),
     ];
@@ -97,10 +97,15 @@ internal sealed class AuditTally : IDisposable
             State.Checks[(int)check.State]++;
         }
 
+        if (audited.Late is { } late)
+        {
+            State.Late.Add(late.Delay);
+        }
+
         CountDay(audited);
         for (var i = 0; i < _groups.Length; i++)
         {
-            CountGroup(State.Groups[i], call.Groups[i], audited.IsClean);
+            CountGroup(State.Groups[i], call.Groups[i], audited);
         }
 
         if (!audited.IsClean)
@@ -140,6 +145,9 @@ internal sealed class AuditTally : IDisposable
             reason.Text,
             Words.Verdicts.WordFor(audited.Then.Verdict),
             Words.Verdicts.WordFor(audited.Now.Verdict),
+            audited.Late is { } late ? TimeText.Format(late.Effective.ToUniversalTime()) : "",
+            audited.Late is { } recorded ? TimeText.Format(recorded.Recorded.ToUniversalTime()) : "",
+            audited.Late is { } delayed ? delayed.Delay.TotalHours.ToString("0.0", CultureInfo.InvariantCulture) : "",
             .. audited.Check is { } check ? Cells(check) : [],
             .. call.Groups,
         ];
@@ -185,7 +193,7 @@ internal sealed class AuditTally : IDisposable
         }
     }
 
-    private static void CountGroup(Dictionary<string, CallCount> group, string value, bool isClean)
+    private static void CountGroup(Dictionary<string, CallCount> group, string value, AuditedCall audited)
     {
         value = group.ContainsKey(value) || group.Count < MaxGroups ? value : "(others)";
         if (!group.TryGetValue(value, out var count))
@@ -194,7 +202,11 @@ internal sealed class AuditTally : IDisposable
         }
 
         count.Calls++;
-        count.ToAnswerFor += isClean ? 0 : 1;
+        count.ToAnswerFor += audited.IsClean ? 0 : 1;
+        if (audited.Late is { } late)
+        {
+            (count.Late ??= new DelayCount()).Add(late.Delay);
+        }
     }
 
     private void AddOther(CallLine call)

@@ -24,6 +24,9 @@ internal enum Finding
 /// <param name="Check">What the receipts say; null without receipts.</param>
 internal sealed record AuditedCall(CallLine Call, Decision Then, Decision Now, CallCheck? Check)
 {
+    /// <summary>What was recorded too late; null if nothing was, or it cannot be told.</summary>
+    public LateRecord? Late { get; init; }
+
     /// <summary>Whether the call is permitted in both views, and checked as far as receipts can say.</summary>
     public bool IsClean => Finding == Finding.Permitted
         && Check?.State is not (CheckState.NeverChecked or CheckState.AgainstAnswer or CheckState.AnswerExpired);

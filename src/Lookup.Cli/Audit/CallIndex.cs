@@ -2,10 +2,15 @@ using Lookup.Core.Decisions;
 
 namespace Lookup.Cli.Audit;
 
-/// <summary>The calls of a file by number and time, for counting attempts; 16 bytes for each.</summary>
+/// <summary>The calls of a file by organisation, number and time, for counting attempts; 16 bytes for each.</summary>
 internal sealed class CallIndex
 {
+    // A number has at most 15 digits.
+    private const int NumberBits = 50;
+    private const int MaxOrganisations = 1 << (64 - NumberBits);
+
     private readonly SortedRuns<Placed> _calls = new();
+    private readonly Dictionary<string, ulong> _organisations = [];
 
     /// <summary>Reads the calls of a file.</summary>
     /// <exception cref="CliException">The file cannot be read.</exception>
@@ -17,7 +22,14 @@ internal sealed class CallIndex
             ct.ThrowIfCancellationRequested();
             if (call.Number != 0)
             {
-                index._calls.Add(new Placed(call.Number, call.At.ToUnixTimeMilliseconds()));
+                if (!index._organisations.TryGetValue(call.Organisation, out var organisation))
+                {
+                    organisation = (ulong)index._organisations.Count < MaxOrganisations
+                        ? index._organisations[call.Organisation] = (ulong)index._organisations.Count
+                        : throw new CliException($"Line {call.Line}: more than {MaxOrganisations} organisations; is --org-column the column of the organisation?");
+                }
+
+                index._calls.Add(new Placed((organisation << NumberBits) | call.Number, call.At.ToUnixTimeMilliseconds()));
             }
         }
 
@@ -26,13 +38,14 @@ internal sealed class CallIndex
     }
 
     /// <summary>
-    /// Returns the times of the newest calls to a number before a time, as many as a limit can count, and that of the oldest call.
+    /// Returns the times of the newest calls of an organisation to a number before a call, as many as a limit can count, and that of the oldest call.
     /// Thread-safe.
     /// </summary>
-    public IReadOnlyCollection<long> Before(ulong number, long at)
+    public IReadOnlyCollection<long> Before(CallLine before)
     {
         var times = new List<long>();
-        foreach (var call in _calls.Descending(new Placed(number, at - 1)).TakeWhile(call => call.Number == number))
+        var number = (_organisations[before.Organisation] << NumberBits) | before.Number;
+        foreach (var call in _calls.Descending(new Placed(number, before.At.ToUnixTimeMilliseconds() - 1)).TakeWhile(call => call.Number == number))
         {
             // Some dialers write two lines with the same time for one call.
             if (times.Count > 0 && times[^1] == call.At)
@@ -53,7 +66,7 @@ internal sealed class CallIndex
         return times;
     }
 
-    // Ordered by number and time.
+    // Ordered by number, with its organisation, and time.
     private readonly record struct Placed(ulong Number, long At) : IComparable<Placed>
     {
         public int CompareTo(Placed other) => Number != other.Number ? Number.CompareTo(other.Number) : At.CompareTo(other.At);

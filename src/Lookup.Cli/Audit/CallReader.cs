@@ -4,6 +4,7 @@ using Lookup.Cli.Files;
 using Lookup.Cli.Import;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
+using Lookup.Server.Errors;
 
 namespace Lookup.Cli.Audit;
 
@@ -13,14 +14,19 @@ namespace Lookup.Cli.Audit;
 /// <param name="At">The start of the call.</param>
 /// <param name="Groups">The values of the columns to count by.</param>
 /// <param name="Fault">Why the line cannot be audited; empty: it can, or the call was not placed.</param>
-internal sealed record CallLine(long Line, ulong Number, DateTimeOffset At, string[] Groups, string Fault);
+internal sealed record CallLine(long Line, ulong Number, DateTimeOffset At, string[] Groups, string Fault)
+{
+    /// <summary>The organisation that the call was made for; empty: that of the question.</summary>
+    public string Organisation { get; init; } = "";
+}
 
 /// <summary>The columns of a file of call records, by position.</summary>
 /// <param name="Number">Columns that together are the number.</param>
 /// <param name="Time">The start of the call.</param>
 /// <param name="States">Whether the call was placed; none: every call was.</param>
 /// <param name="Groups">The columns to count by.</param>
-internal sealed record CallColumns(int[] Number, int Time, int[] States, int[] Groups);
+/// <param name="Organisation">The organisation; null: it is that of the question.</param>
+internal sealed record CallColumns(int[] Number, int Time, int[] States, int[] Groups, int? Organisation);
 
 /// <summary>Reads call records one by one; memory does not depend on the length of the file.</summary>
 internal sealed class CallReader : IDisposable
@@ -81,7 +87,8 @@ internal sealed class CallReader : IDisposable
                 [.. (choice.Number is { } number ? number.Split('+') : _format?.Number ?? throw Missing("the number that was called", "--column", names)).Select(name => Find(name, "--column"))],
                 Find(choice.Time ?? _format?.Time ?? throw Missing("the start of the call", "--time", names), "--time"),
                 [.. (_format?.States ?? []).Select(name => Find(name, "--format"))],
-                [.. choice.Groups.Select(name => Find(name, "--by"))]);
+                [.. choice.Groups.Select(name => Find(name, "--by"))],
+                choice.Organisation is { } organisation ? Find(organisation, "--org-column") : null);
 
             if (_columns.Groups.Distinct().Count() < _columns.Groups.Length)
             {
@@ -147,12 +154,18 @@ internal sealed class CallReader : IDisposable
             text = "+" + text;
         }
 
+        var organisation = _columns.Organisation is { } column ? values[column].Trim() : "";
+        if (_columns.Organisation is not null && !FieldFaults.IsName(organisation))
+        {
+            return Faulty(organisation.Length == 0 ? "the organisation is missing" : $"'{organisation}' is not an organisation: must be 1 to 64 characters of [a-z0-9._-]", groups);
+        }
+
         var number = NumberReader.Read(Encoding.UTF8.GetBytes(text), _region, out var notNumber);
         return notNumber != ListFault.None ? Faulty($"'{text}' is not a phone number", groups)
             : !TryTime(values[_columns.Time].Trim(), out var at, out var why) ? Faulty($"the time '{values[_columns.Time]}' {why}", groups)
             : at.ToUnixTimeMilliseconds() < 0 ? Faulty($"the time '{values[_columns.Time]}' is before 1970", groups)
             : at > _now ? Faulty($"the time '{values[_columns.Time]}' is later than now", groups)
-            : new CallLine(_record.Line, number, at, groups, "");
+            : new CallLine(_record.Line, number, at, groups, "") { Organisation = organisation };
     }
 
     /// <summary>Skips the lines up to one that an earlier run read.</summary>
@@ -206,14 +219,15 @@ internal sealed class CallReader : IDisposable
 /// <param name="Format">The dialer that wrote them; null: CSV whose columns are named.</param>
 /// <param name="Number">The column of the number, or several joined by '+'; null: that of the format.</param>
 /// <param name="Time">The column of the start of the call; null: that of the format.</param>
+/// <param name="Organisation">The column of the organisation; null: all calls are of one.</param>
 /// <param name="Groups">The columns to count by.</param>
 /// <param name="NoHeader">Whether the first line is a call.</param>
 /// <param name="Delimiter">The delimiter; null: detected.</param>
 /// <param name="Region">ISO 3166 code for numbers in national form; null: none.</param>
 /// <param name="Zone">The zone of times without an offset; null: such times are faults.</param>
 internal sealed record CallChoice(
-    CallFormat? Format, string? Number, string? Time, string[] Groups, bool NoHeader, char? Delimiter, string? Region, TimeZoneInfo? Zone)
+    CallFormat? Format, string? Number, string? Time, string? Organisation, string[] Groups, bool NoHeader, char? Delimiter, string? Region, TimeZoneInfo? Zone)
 {
     /// <summary>Returns a text that differs if lines are read differently.</summary>
-    public string Describe() => $"{Format?.Name}|{Number}|{Time}|{string.Join('|', Groups)}|{NoHeader}|{Delimiter}|{Region}|{Zone?.Id}";
+    public string Describe() => $"{Format?.Name}|{Number}|{Time}|{Organisation}|{string.Join('|', Groups)}|{NoHeader}|{Delimiter}|{Region}|{Zone?.Id}";
 }

@@ -10,6 +10,7 @@
 // early. An answer may also end with a consent or with the permitted hours; then the decision for the call's time forbids the call.
 using System.Globalization;
 using Lookup.Core;
+using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.Server.Receipts;
@@ -17,7 +18,7 @@ using Lookup.Server.Receipts;
 namespace Lookup.Cli.Audit;
 
 /// <summary>Finds the answers that preceded calls.</summary>
-/// <param name="question">The audited question; receipts of other organisations, purposes, kinds and product groups are left out.</param>
+/// <param name="question">The audited question; receipts of other purposes, kinds and product groups, and of other organisations if it names one, are left out.</param>
 /// <param name="cipher">The encryption keys under which the receipts were written; kept until the process ends.</param>
 /// <param name="settings">How receipts and calls are matched.</param>
 internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, ReceiptMatching settings)
@@ -70,9 +71,10 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
     public void Complete() => _answers.Complete();
 
     /// <summary>Finds the check before a call. Thread-safe.</summary>
+    /// <param name="organisation">The organisation that the call was made for.</param>
     /// <param name="number">The number as an integer in E.164.</param>
     /// <param name="at">The start of the call, in Unix milliseconds.</param>
-    public CallCheck Find(ulong number, long at)
+    public CallCheck Find(string organisation, ulong number, long at)
     {
         if (at + settings.SkewMs < First)
         {
@@ -83,8 +85,8 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
         var erased = long.MinValue;
         foreach (var pseudonym in cipher.EncryptWithAllKeys(new PhoneNumber(number)))
         {
-            var key = KeyOf(pseudonym);
-            erased = Math.Max(erased, _erased.GetValueOrDefault(key, long.MinValue));
+            var key = KeyOf(pseudonym, organisation);
+            erased = Math.Max(erased, _erased.GetValueOrDefault(pseudonym.High, long.MinValue));
             if (FindLast(key, at) is { } found && (last is null || IsBetter(found, last.Value, at)))
             {
                 last = found;
@@ -140,11 +142,11 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
         First = Math.Min(First, receipt.Time);
         if (receipt.Kind == ReceiptKind.Erasure)
         {
-            _erased[KeyOf(receipt.Number)] = receipt.Time;
+            _erased[receipt.Number.High] = receipt.Time;
             return;
         }
 
-        if (receipt.Hypothetical || receipt.Organisation != question.Organisation)
+        if (receipt.Hypothetical || (question.Organisation.Length > 0 && receipt.Organisation != question.Organisation))
         {
             return;
         }
@@ -160,11 +162,11 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
             && (question.Purpose == V1.Purpose.Unspecified || receipt.Purpose == (Purpose)question.Purpose)
             && (question.ProductGroup.Length == 0 || receipt.ProductGroup == question.ProductGroup))
         {
-            _answers.Add(Entry.Of(KeyOf(receipt.Number), receipt, log, index));
+            _answers.Add(Entry.Of(KeyOf(receipt.Number, receipt.Organisation), receipt, log, index));
         }
     }
 
-    private static ulong KeyOf(NumberPseudonym pseudonym) => pseudonym.High;
+    private static ulong KeyOf(NumberPseudonym pseudonym, string organisation) => pseudonym.High ^ Scope.FromName(organisation);
 
     // Ordered by number and time, and in one millisecond as they were written.
     private readonly record struct Entry(ulong Key, ulong When, ulong Place) : IComparable<Entry>

@@ -18,7 +18,7 @@ internal sealed class AuditCommand : CliCommand
     private const int MaxWait = 86_400;
 
     // Part of the identity of a stopped run: a version that counts otherwise starts over.
-    private const string StateFormat = "audit 1";
+    private const string StateFormat = "audit 2";
 
     private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(1);
 
@@ -38,6 +38,12 @@ internal sealed class AuditCommand : CliCommand
     private readonly Option<string?> _time = new("--time")
     {
         Description = "Column of the start of the call: a time, or seconds since 1970.",
+        HelpName = "COLUMN",
+    };
+
+    private readonly Option<string?> _organisation = new("--org-column")
+    {
+        Description = "Column of the organisation that each call was made for, instead of --org; also counts by it.",
         HelpName = "COLUMN",
     };
 
@@ -92,16 +98,17 @@ internal sealed class AuditCommand : CliCommand
             "lookup audit Master.csv --format asterisk --timezone Europe/Amsterdam --region NL --org acme --purpose commercial",
             "lookup audit vicidial_log.csv --format vicidial --timezone America/New_York --by campaign_id --by user --org acme --purpose commercial --json",
             "lookup audit calls.csv --column dst --time start --timezone Europe/Amsterdam --org acme --purpose commercial --by campaign --report audit.html",
+            "lookup audit calls.csv --column dst --time start --timezone Europe/Amsterdam --org-column principal --purpose commercial",
             "lookup audit calls.csv --column dst --time start --timezone Europe/Amsterdam --org acme --purpose commercial --receipts /var/lib/lookup/receipts --public-key receipt.key.pub --key-file number.key")
     {
         ExitCodeHelp = "0 every call was permitted, 6 some were not, were not checked or cannot be decided, 3 every audited call was permitted but some lines could not be read, 1 error, 2 usage, 130 stopped.";
         Arguments.Add(_path);
-        foreach (var option in (Option[])[_format, _column, _time, _by, _noHeader, _delimiter, _zone, _findings, _report, .. _receipts.All, _noAttempts, _restart, _inFlight, _wait])
+        foreach (var option in (Option[])[_format, _column, _time, _organisation, _by, _noHeader, _delimiter, _zone, _findings, _report, .. _receipts.All, _noAttempts, _restart, _inFlight, _wait])
         {
             Options.Add(option);
         }
 
-        _question = new QuestionOptions(this, hasNumber: false, asksService: false, hasTime: false);
+        _question = new QuestionOptions(this, hasNumber: false, asksService: false, hasTime: false, needsOrganisation: false);
         _connection = new ConnectionOptions(this);
     }
 
@@ -109,6 +116,11 @@ internal sealed class AuditCommand : CliCommand
     {
         var choice = Choice(parsed);
         var template = new CheckRequest { Question = _question.Question(parsed), WhatIf = _question.WhatIf(parsed) };
+        if (template.Question.Organisation.Length > 0 == choice.Organisation is not null)
+        {
+            throw CliException.Usage("Name the organisation with --org, or the column of it with --org-column.");
+        }
+
         var settings = new AuditSettings(parsed.GetWithin(_inFlight, 1, 1_000), TimeSpan.FromSeconds(parsed.GetWithin(_wait, 0, MaxWait, "seconds")));
         using var client = _connection.Connect(parsed);
         using var input = OpenCalls(parsed);
@@ -144,7 +156,7 @@ internal sealed class AuditCommand : CliCommand
         if (page is not null)
         {
             var question = template.Question;
-            var about = $"Organisation {question.Organisation}"
+            var about = (choice.Organisation is { } column ? $"Organisations of the column {column}" : $"Organisation {question.Organisation}")
                 + (question.Purpose == Purpose.Unspecified ? "" : $", purpose {Words.Purposes.WordFor(question.Purpose)}")
                 + (question.Kind == CallKind.Unspecified ? "" : $", kind {Words.CallKinds.WordFor(question.Kind)}");
             await OutputPath.WriteAsync(
@@ -222,8 +234,10 @@ internal sealed class AuditCommand : CliCommand
             throw CliException.Usage($"--region '{region}' is not a two-letter ISO 3166 code; write it like NL.");
         }
 
+        var (organisation, by) = (parsed.GetValue(_organisation), parsed.GetRequiredValue(_by));
+        by = organisation is null || by.Contains(organisation, StringComparer.OrdinalIgnoreCase) ? by : [.. by, organisation];
         return new CallChoice(
-            format, parsed.GetValue(_column), parsed.GetValue(_time), parsed.GetRequiredValue(_by), parsed.GetValue(_noHeader),
+            format, parsed.GetValue(_column), parsed.GetValue(_time), organisation, by, parsed.GetValue(_noHeader),
             FormatOptions.Delimiter(parsed.GetValue(_delimiter)), region.Length == 0 ? null : region, parsed.GetTimeZone(_zone));
     }
 

@@ -11,7 +11,6 @@ internal sealed class QuestionOptions
     {
         Description = "Organisation on whose behalf the call is made.",
         HelpName = "NAME",
-        Required = true,
     };
 
     private readonly Option<string?> _purpose = OptionParsing.Word("--purpose", "Purpose of the call", Words.Purposes, "PURPOSE");
@@ -73,8 +72,10 @@ internal sealed class QuestionOptions
     /// <param name="hasNumber">False for commands that read a list.</param>
     /// <param name="asksService">False for commands that always read facts from the store.</param>
     /// <param name="hasTime">False for commands that read call times from a file.</param>
-    public QuestionOptions(Command command, bool hasNumber = true, bool asksService = true, bool hasTime = true)
+    /// <param name="needsOrganisation">False for commands that may read it from a file.</param>
+    public QuestionOptions(Command command, bool hasNumber = true, bool asksService = true, bool hasTime = true, bool needsOrganisation = true)
     {
+        _organisation.Required = needsOrganisation;
         _number = new NumberOptions(command, hasNumber);
         Option[] times = hasTime ? [_at, _knownAt] : [];
         Option[] freshness = asksService ? [_exact, _token] : [];
@@ -110,7 +111,7 @@ internal sealed class QuestionOptions
         var mode = parsed.GetWord(_mode, Words.DiallingModes);
         return new Question
         {
-            Organisation = parsed.GetRequiredValue(_organisation),
+            Organisation = parsed.GetValue(_organisation) ?? "",
             Sector = parsed.GetWord(_sector, Words.Sectors),
             Purpose = purpose,
             Kind = kind,

@@ -51,17 +51,21 @@ public sealed class AuditTests : IDisposable
         Assert.Equal(
             """{"permitted":3,"not_permitted":3,"permitted_by_later_record":1,"forbidden_by_later_record":1,"undecided":0}""",
             json["findings"]!.ToJsonString());
+        // The late objection takes effect before the call and was recorded after it.
+        var late = json["by"]!["campaign"]!["winter"]!["late_records"]!;
+        Assert.Equal((1, late.ToJsonString()), (late["calls"]!.GetValue<int>(), json["late_records"]!.ToJsonString()));
+        json["by"]!["campaign"]!["winter"]!.AsObject().Remove("late_records");
         Assert.Equal(
             """{"campaign":{"spring":{"calls":5,"to_answer_for":3},"winter":{"calls":3,"to_answer_for":2}}}""", json["by"]!.ToJsonString());
         var findings = await File.ReadAllLinesAsync(path + ".findings.csv", Ct);
-        Assert.Equal("line,number,called,finding,reason,layer,article,text,then,now,campaign", findings[0]);
+        Assert.Equal("line,number,called,finding,reason,layer,article,text,then,now,effective,recorded,delay_hours,campaign", findings[0]);
         Assert.Collection(
             findings[1..],
-            line => AssertFinding(line, $"3,{Unknown},2024-03-12T14:00:00Z,not permitted,no_consent,law,Tw 11.7(2),", ",deny,deny,spring"),
-            line => AssertFinding(line, $"4,{ConsentedLate},2024-03-12T14:00:00Z,permitted only by what was recorded after the call,no_consent,", ",deny,allow,spring"),
-            line => AssertFinding(line, $"5,{ObjectedLate},2024-03-12T14:00:00Z,forbidden by what was recorded after the call,objection,", ",allow,deny,winter"),
-            line => AssertFinding(line, $"6,{Objected},2024-03-12T14:00:00Z,not permitted,objection,", ",deny,deny,winter"),
-            line => AssertFinding(line, $"8,{Consented},2024-03-12T02:00:00Z,not permitted,outside_hours,", ",deny,deny,spring"));
+            line => AssertFinding(line, $"3,{Unknown},2024-03-12T14:00:00Z,not permitted,no_consent,law,Tw 11.7(2),", ",deny,deny,,,,spring"),
+            line => AssertFinding(line, $"4,{ConsentedLate},2024-03-12T14:00:00Z,permitted only by what was recorded after the call,no_consent,", ",deny,allow,,,,spring"),
+            line => AssertFinding(line, $"5,{ObjectedLate},2024-03-12T14:00:00Z,forbidden by what was recorded after the call,objection,", ",winter"),
+            line => AssertFinding(line, $"6,{Objected},2024-03-12T14:00:00Z,not permitted,objection,", ",deny,deny,,,,winter"),
+            line => AssertFinding(line, $"8,{Consented},2024-03-12T02:00:00Z,not permitted,outside_hours,", ",deny,deny,,,,spring"));
     }
 
     [Fact]
