@@ -91,7 +91,7 @@ internal sealed class AgiRequest
         // An argument that is there but empty is the number: a variable of the dialplan is empty, and the extension is another number.
         number ??= NumberVariables.Select(name => variables.GetValueOrDefault(name)).FirstOrDefault(text => text is not null);
         request.Number = number ?? "";
-        request.Fault = request.Number.Length == 0 ? "The number is empty." : request.Fields.Missing();
+        request.Fault = request.Number.Length == 0 ? "The number is empty." : request.Fields.Fault();
         return request;
     }
 }

@@ -39,7 +39,7 @@ internal sealed class AgiServer : IAsyncDisposable
         var socket = new Socket(listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            // ReuseAddress would let a second gate share the port and take some of the calls.
             socket.Bind(listen);
             socket.Listen(512);
             return new AgiServer(socket, gate, limits);

@@ -10,7 +10,8 @@ namespace Lookup.Cli.Agi;
 /// </summary>
 /// <remarks>
 /// The session sets LOOKUP_VERDICT to UNKNOWN first, because an earlier check on the channel may have left an ALLOW, and to ALLOW last,
-/// because a session can end at any point. It waits for the reply to each command: Asterisk does not read ahead.
+/// because a session can end at any point. It waits for the reply to each command: Asterisk does not read ahead. If no reply to the ALLOW
+/// arrives in time, it sends UNKNOWN without waiting.
 /// </remarks>
 internal sealed class AgiSession(Stream stream, CallGate gate)
 {
@@ -20,6 +21,8 @@ internal sealed class AgiSession(Stream stream, CallGate gate)
     // Q.850: call rejected, and switching equipment congestion, after which dialers retry.
     private const int Rejected = 21;
     private const int Congestion = 42;
+
+    private static readonly TimeSpan TakeBackLimit = TimeSpan.FromSeconds(1);
 
     private readonly AgiLines _lines = new(stream);
 
@@ -38,19 +41,41 @@ internal sealed class AgiSession(Stream stream, CallGate gate)
             await SetAsync(name, value, ct);
         }
 
-        if (answer.MayCall)
+        if (!answer.MayCall)
         {
-            await SetAsync("LOOKUP_REASON", answer.Reason, ct);
-            await SetAsync(VerdictVariable, "ALLOW", ct);
-            if (answer.MayCall)
-            {
-                return;
-            }
-
-            // The reply took longer than the answer lasts. The dialplan continues only when this connection closes.
+            await ForbidAsync(answer, ct);
+            return;
         }
 
-        await ForbidAsync(answer, ct);
+        await SetAsync("LOOKUP_REASON", answer.Reason, ct);
+        try
+        {
+            await SetAsync(VerdictVariable, "ALLOW", ct);
+            if (!answer.MayCall)
+            {
+                // The reply took longer than the answer lasts. The dialplan continues only when this connection closes.
+                await ForbidAsync(answer, ct);
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or AgiFault)
+        {
+            await TakeBackAsync();
+            throw;
+        }
+    }
+
+    // Nobody may wait for the reply any more: the command follows the ALLOW on the connection, which then closes.
+    private async Task TakeBackAsync()
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(TakeBackLimit);
+            await stream.WriteAsync(SetCommand(VerdictVariable, "UNKNOWN"), limit.Token);
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The call has hung up.
+        }
     }
 
     private GateAnswer Invalid(string fault)
@@ -82,7 +107,7 @@ internal sealed class AgiSession(Stream stream, CallGate gate)
 
     private async Task SetAsync(string name, string value, CancellationToken ct)
     {
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"SET VARIABLE {name} \"{Clean(value)}\"\n"), ct);
+        await stream.WriteAsync(SetCommand(name, value), ct);
         var reply = await _lines.ReadAsync(ct);
         if (!reply.StartsWith("200 ", StringComparison.Ordinal))
         {
@@ -90,6 +115,8 @@ internal sealed class AgiSession(Stream stream, CallGate gate)
             throw new AgiFault("The reply to SET VARIABLE is not 200.");
         }
     }
+
+    private static byte[] SetCommand(string name, string value) => Encoding.ASCII.GetBytes($"SET VARIABLE {name} \"{Clean(value)}\"\n");
 
     // A value must not end its quotes, and must not be read as an expression by the dialplan.
     private static string Clean(string text) =>

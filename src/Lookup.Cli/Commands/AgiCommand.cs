@@ -6,6 +6,7 @@ using Lookup.Cli.Agi;
 using Lookup.Cli.Gates;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
+using Lookup.V1;
 
 namespace Lookup.Cli.Commands;
 
@@ -16,6 +17,9 @@ internal sealed class AgiCommand : CliCommand
 
     // The dialplan waits for this long at most, whatever the service does.
     private static readonly TimeSpan Overhead = TimeSpan.FromSeconds(4);
+
+    // The credential alone is tried at the start: each dialplan asks its own question.
+    private static readonly Question AnyQuestion = new() { Organisation = "any", Purpose = Purpose.Commercial };
 
     private readonly Option<string> _listen = new("--listen")
     {
@@ -80,32 +84,37 @@ internal sealed class AgiCommand : CliCommand
             return options with { ReuseLimit = 0 };
         });
         var tally = new GateTally();
-        var away = await GateRun.WarmUpAsync(client, new Lookup.Client.LookupClientOptions().Channels, ct);
+        var json = IsJson(parsed);
+        var why = await GateRun.WarmUpAsync(client, new Lookup.Client.LookupClientOptions().Channels, ct) is { Length: > 0 } away
+            ? $"{away} Every call is UNKNOWN until it answers."
+            : await GateRun.ProbeAsync(client.CheckAsync, AnyQuestion, "", ct) is { Length: > 0 } rejection
+                ? $"The service rejects the calls of this gate: {rejection} Every call is UNKNOWN until it accepts them."
+                : "";
         try
         {
             await using var server = AgiServer.Start(
-                listen, new CallGate(client.CheckAsync, tally), new AgiLimits(parsed.GetValue(_connections), timeout + Overhead, peers));
-            WriteReady(parsed, server.EndPoint, away);
-            await GateRun.SummariseAsync(Shell, tally.Format, IsJson(parsed), ct);
+                listen, new CallGate(client.CheckAsync, tally, text => GateRun.Warn(Shell, json, text)), new AgiLimits(parsed.GetValue(_connections), timeout + Overhead, peers));
+            WriteReady(json, server.EndPoint, why);
+            await GateRun.SummariseAsync(Shell, tally.Format, json, ct);
             return ExitCodes.Ok;
         }
         catch (SocketException exception)
         {
-            throw new CliException($"--listen {listen}: {exception.Message}.", inner: exception);
+            throw GateRun.ListenFault(listen, exception);
         }
     }
 
-    private void WriteReady(ParseResult parsed, IPEndPoint at, string away)
+    private void WriteReady(bool json, IPEndPoint at, string why)
     {
-        if (IsJson(parsed))
+        if (json)
         {
-            Shell.Output.WriteLine(new JsonObject { ["agi"] = at.ToString(), ["why"] = away }.ToJsonString(JsonText.Options));
+            Shell.Output.WriteLine(new JsonObject { ["agi"] = at.ToString(), ["why"] = why }.ToJsonString(JsonText.Options));
             return;
         }
 
-        if (away.Length > 0)
+        if (why.Length > 0)
         {
-            Shell.Error.WriteLine($"lookup: {away} Every call is UNKNOWN until it answers.");
+            GateRun.Warn(Shell, json, why);
         }
 
         Shell.Output.WriteLine($"Ready. FastAGI at {at}. Stop with Ctrl-C.");

@@ -35,7 +35,7 @@ internal sealed class SipCommand : CliCommand
         : base(
             shell,
             "sip",
-            "Runs a SIP redirect server until Ctrl-C: sends permitted calls to the trunk (302) and declines the others (603, 480, 503).",
+            "Runs a SIP redirect server until Ctrl-C: sends permitted calls to the trunk (302) and declines the others (603, 480, 484, 503).",
             "lookup sip --trunks trunks.json",
             "lookup sip --trunks trunks.json --listen 10.0.0.2:5060 --timeout 0.5",
             "lookup sip --trunks trunks.json --address https://lookup.example:7500 --json")
@@ -53,37 +53,56 @@ internal sealed class SipCommand : CliCommand
         // Each call is checked: an answer that is reused would not count towards attempt limits.
         using var client = _connection.Connect(parsed, options => options with { ReuseLimit = 0 });
         var tally = new GateTally();
-        var away = await GateRun.WarmUpAsync(client, new Lookup.Client.LookupClientOptions().Channels, ct);
+        var json = IsJson(parsed);
+        List<string> why = await GateRun.WarmUpAsync(client, new Lookup.Client.LookupClientOptions().Channels, ct) is { Length: > 0 } away
+            ? [$"{away} Every call is declined until it answers."]
+            : await RejectedAsync(trunks, client.CheckAsync, ct);
         try
         {
-            await using var gate = new SipGate(trunks, new CallGate(client.CheckAsync, tally));
+            await using var gate = new SipGate(trunks, new CallGate(client.CheckAsync, tally, text => GateRun.Warn(Shell, json, text)));
             await using var server = await SipServer.StartAsync(listen, gate, MessageTime);
-            WriteReady(parsed, server.EndPoint.ToString(), trunks, away);
-            await GateRun.SummariseAsync(Shell, tally.Format, IsJson(parsed), ct);
+            WriteReady(json, server.EndPoint.ToString(), trunks, why);
+            await GateRun.SummariseAsync(Shell, tally.Format, json, ct);
             return ExitCodes.Ok;
         }
         catch (SocketException exception)
         {
-            throw new CliException($"--listen {listen}: {exception.Message}.", inner: exception);
+            throw GateRun.ListenFault(listen, exception);
         }
     }
 
-    private void WriteReady(ParseResult parsed, string at, IReadOnlyList<Trunk> trunks, string away)
+    /// <summary>Tries the question of each trunk, and returns what the service rejects in one sentence for each cause.</summary>
+    public static async Task<List<string>> RejectedAsync(IReadOnlyList<Trunk> trunks, CheckCall check, CancellationToken ct)
     {
-        if (IsJson(parsed))
+        var rejected = new List<(string Trunk, string Rejection)>();
+        foreach (var trunk in trunks)
+        {
+            if (await GateRun.ProbeAsync(check, trunk.Question, trunk.Region, ct) is { Length: > 0 } rejection)
+            {
+                rejected.Add((trunk.Name, rejection));
+            }
+        }
+
+        return [.. rejected.GroupBy(one => one.Rejection, one => one.Trunk).Select(cause =>
+            $"The service rejects the calls of {string.Join(", ", cause)}: {cause.Key} They are declined until it accepts them.")];
+    }
+
+    private void WriteReady(bool json, string at, IReadOnlyList<Trunk> trunks, List<string> why)
+    {
+        if (json)
         {
             Shell.Output.WriteLine(new JsonObject
             {
                 ["sip"] = at,
                 ["trunks"] = new JsonArray([.. trunks.Select(trunk => (JsonNode?)trunk.Name)]),
-                ["why"] = away,
+                ["why"] = string.Join(' ', why),
             }.ToJsonString(JsonText.Options));
             return;
         }
 
-        if (away.Length > 0)
+        foreach (var text in why)
         {
-            Shell.Error.WriteLine($"lookup: {away} Every call is declined until it answers.");
+            GateRun.Warn(Shell, json, text);
         }
 
         Shell.Output.WriteLine($"Ready. SIP at {at} over UDP and TCP, trunks: {SafeText.Printable(string.Join(", ", trunks.Select(trunk => trunk.Name)))}. Stop with Ctrl-C.");

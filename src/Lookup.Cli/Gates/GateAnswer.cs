@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Lookup.Cli.Options;
 using Lookup.Client;
 using Lookup.V1;
@@ -56,6 +57,17 @@ internal sealed class GateAnswer
 
     /// <summary>The invalid fields of the request, as the service names them.</summary>
     public IReadOnlyList<FieldError> Fields => _result.Fields;
+
+    /// <summary>Whether the service rejected the number, and nothing else.</summary>
+    public bool IsNumberRejected => Fields.Count > 0 && Fields.All(one => one.Field == "number");
+
+    /// <summary>Whether the service rejected the credential or the question: it rejects every call of the kind until someone mends that.</summary>
+    public bool IsQuestionRejected => _fault.Length == 0 && State == CheckState.Refused && !IsNumberRejected;
+
+    /// <summary>What the service rejected, and how to mend it if that is known.</summary>
+    public string Rejection =>
+        (Fields.Count > 0 ? string.Join("; ", Fields.Select(one => $"{one.Field}: {one.Description.TrimEnd('.')}")) : Message.TrimEnd('.')) + "."
+        + ((_result.Exception as LookupException)?.Status == StatusCode.Unauthenticated ? " Set LOOKUP_API_KEY, or use --api-key." : "");
 
     public static GateAnswer From(in CheckResult result) => new(result, "", "");
 

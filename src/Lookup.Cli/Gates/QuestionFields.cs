@@ -1,5 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Options;
+using Lookup.Core.Facts;
+using Lookup.Core.Numbers;
 using Lookup.V1;
 
 namespace Lookup.Cli.Gates;
@@ -31,8 +33,7 @@ internal sealed class QuestionFields
         switch (name)
         {
             case "org":
-                Question.Organisation = value;
-                return true;
+                return TryName(text => Question.Organisation = text, out fault);
             case "purpose":
                 return TryWord(Words.Purposes, word => Question.Purpose = word, out fault);
             case "kind":
@@ -46,11 +47,11 @@ internal sealed class QuestionFields
             case "line":
                 return TryWord(Words.LineTypes, word => Question.LineType = word, out fault);
             case "group":
-                Question.ProductGroup = value;
-                return true;
+                return TryName(text => Question.ProductGroup = text, out fault);
             case "caller":
                 Question.CallerNumber = value;
-                return true;
+                fault = NumberParser.Instance.TryParseCaller(value, out _, out var why) ? "" : $"caller: {why.Describe()}";
+                return fault.Length == 0;
             case "called-region":
                 Question.CalledRegion = value;
                 return true;
@@ -69,7 +70,8 @@ internal sealed class QuestionFields
                 return false;
             case "region":
                 Region = value;
-                return true;
+                fault = NumberParser.Instance.IsRegion(value) ? "" : $"region must be an ISO 3166 code of two letters such as NL, not '{value}'.";
+                return fault.Length == 0;
             default:
                 fault = $"Unknown field '{name}'; the fields are {Names}.";
                 return false;
@@ -89,6 +91,13 @@ internal sealed class QuestionFields
             return false;
         }
 
+        bool TryName(Action<string> set, out string why)
+        {
+            why = NameRule.IsName(value) ? "" : $"{name} must have {NameRule.Text}, not '{value}'.";
+            set(value);
+            return why.Length == 0;
+        }
+
         bool TryYes(Action<bool> set, out string why)
         {
             why = value is "yes" or "no" ? "" : $"{name} '{value}' is not valid; use yes or no.";
@@ -97,9 +106,12 @@ internal sealed class QuestionFields
         }
     }
 
-    /// <summary>Returns what is missing; empty if the question is complete.</summary>
-    public string Missing() =>
+    /// <summary>Returns which field is missing or contradicts another; empty if the question is complete.</summary>
+    public string Fault() =>
         Question.Organisation.Length == 0 ? "org is missing."
         : Question.Purpose == Purpose.Unspecified && Question.Kind is CallKind.Unspecified or CallKind.Marketing ? $"purpose is missing: {Words.Purposes.List}."
+        : Question.Automated && Question.DiallingMode is not (DiallingMode.Unspecified or DiallingMode.NoHuman) ? "automated contradicts mode; leave one of them out."
+        : Question.CallerNumberWithheld && Question.CallerNumber.Length > 0 ? "withheld contradicts caller; leave one of them out."
+        : Question.RequestedAt is not null && Question.Kind != CallKind.Requested ? "requested-at is only valid with kind requested."
         : "";
 }

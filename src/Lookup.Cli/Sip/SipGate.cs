@@ -3,7 +3,8 @@
 //
 // The codes are chosen so that no switch reads one as "try the next route" and finds a way around the gate. A denial is 603, because
 // switches go on to the next route after 4xx and 5xx, and because Asterisk maps 603 to "call rejected" and 608 to a technical fault. 480 is
-// for one number that cannot be decided now. 503 makes a switch leave the whole gate for Retry-After, so it stands only for a service that
+// for one number that cannot be decided now. A question or a credential that the service rejects is 603 too: it concerns every call, and
+// another route would take all of them. 503 makes a switch leave the whole gate for Retry-After, so it stands only for a service that
 // does not answer. Every route must lead through the gate: no code can make a switch forget another route.
 using System.Globalization;
 using System.Net;
@@ -36,7 +37,10 @@ internal sealed class SipGate : IAsyncDisposable
     /// <summary>Whether requests from an address are read at all. Responses to others would help to attack third parties.</summary>
     public bool IsPeer(IPAddress address) => _trunks.Any(trunk => trunk.IsFrom(address));
 
-    /// <summary>Answers a request from a peer.</summary>
+    /// <summary>
+    /// Answers a request from a peer. When it returns its task, the transaction of an INVITE is known, so that a CANCEL which follows finds
+    /// it: call it in the order of the messages.
+    /// </summary>
     public async Task HandleAsync(SipRequest request, IPEndPoint source, ISipConnection connection)
     {
         var key = $"{request.TopVia.Branch}|{request.TopVia.SentBy}|{request.CallId}|{request.Sequence}|{source.Address}";
@@ -123,7 +127,7 @@ internal sealed class SipGate : IAsyncDisposable
         if (_trunks.FirstOrDefault(one => one.IsFrom(source) && one.Matches(request)) is not { } found)
         {
             Tally.AddRefused();
-            return ("403 Forbidden", [Warning("no trunk of the map matches this call")]);
+            return ("603 Decline", [Warning("no trunk of the map matches this call"), "X-Lookup-Reason: NO_TRUNK"]);
         }
 
         trunk = found;
@@ -195,13 +199,14 @@ internal sealed class SipGate : IAsyncDisposable
         var headers = Explained(answer, verdict);
         return answer switch
         {
-            { WhyNot: not Verdict.Unknown } =>
-                ("603 Decline", [$"Reason: SIP;cause=603;text=\"{SipResponse.Clean($"{verdict} {answer.Reason} {answer.Article}".TrimEnd())}\"", .. headers]),
+            { WhyNot: not Verdict.Unknown } => ("603 Decline", [Cause(), .. headers]),
             { State: CheckState.Answered } => ("480 Temporarily Unavailable", [retry, .. headers]),
-            { State: CheckState.Refused } when answer.Fields.Any(field => field.Field == "number") => ("484 Address Incomplete", headers),
-            { State: CheckState.Refused } => ("403 Forbidden", [Warning(answer.Message), .. headers]),
+            { IsNumberRejected: true } => ("484 Address Incomplete", headers),
+            { State: CheckState.Refused } => ("603 Decline", [Cause(), Warning(answer.Message), .. headers]),
             _ => ("503 Service Unavailable", [retry, .. headers]),
         };
+
+        string Cause() => $"Reason: SIP;cause=603;text=\"{SipResponse.Clean($"{verdict} {answer.Reason} {answer.Article}".TrimEnd())}\"";
     }
 
     private static IEnumerable<string> Explained(GateAnswer answer, string verdict) =>

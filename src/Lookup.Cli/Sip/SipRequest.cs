@@ -167,9 +167,11 @@ internal sealed class SipRequest
         yield return value[start..].Trim();
     }
 
-    private static bool IsToken(string text) => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || "-.!%*_+`'~".Contains(c, StringComparison.Ordinal));
+    /// <summary>Returns whether a text can be the name of a method or header.</summary>
+    public static bool IsToken(string text) => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || "-.!%*_+`'~".Contains(c, StringComparison.Ordinal));
 
-    private static string FullName(string name) => name.ToLowerInvariant() switch
+    /// <summary>Returns the name of a header in full and in lower case.</summary>
+    public static string FullName(string name) => name.ToLowerInvariant() switch
     {
         "v" => "via",
         "f" => "from",
@@ -177,6 +179,16 @@ internal sealed class SipRequest
         "i" => "call-id",
         "l" => "content-length",
         "m" => "contact",
+        "b" => "referred-by",
+        "c" => "content-type",
+        "e" => "content-encoding",
+        "k" => "supported",
+        "o" => "event",
+        "r" => "refer-to",
+        "s" => "subject",
+        "u" => "allow-events",
+        "x" => "session-expires",
+        "y" => "identity",
         var other => other,
     };
 }

@@ -38,7 +38,7 @@ internal sealed class SipTcp : IAsyncDisposable
         var socket = new Socket(listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            // ReuseAddress would let a second gate share the port and take some of the calls.
             socket.Bind(listen);
             socket.Listen(512);
             return new SipTcp(socket, gate, messageTime);
@@ -108,7 +108,7 @@ internal sealed class SipTcp : IAsyncDisposable
             using var connection = new SipTcpConnection(stream, _messageTime, _stop.Token);
             while (await connection.ReadAsync() is { } request)
             {
-                _ = Task.Run(() => _gate.HandleAsync(request, source, connection));
+                _ = _gate.HandleAsync(request, source, connection);
             }
         }
         catch (InvalidDataException)

@@ -20,6 +20,7 @@ internal sealed class SipTcpConnection(Stream stream, TimeSpan messageTime, Canc
     public async Task<SipRequest?> ReadAsync()
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var hasStarted = false;
         while (true)
         {
             Skip(_buffer.AsSpan(0, _length).IndexOfAnyExcept((byte)'\r', (byte)'\n') is >= 0 and var start ? start : _length);
@@ -34,7 +35,7 @@ internal sealed class SipTcpConnection(Stream stream, TimeSpan messageTime, Canc
 
                 while (_length < head + request.ContentLength)
                 {
-                    if (await FillAsync(limit) == 0)
+                    if (await FillAsync() == 0)
                     {
                         return null;
                     }
@@ -49,10 +50,24 @@ internal sealed class SipTcpConnection(Stream stream, TimeSpan messageTime, Canc
                 throw new InvalidDataException();
             }
 
-            if (await FillAsync(limit) == 0)
+            if (await FillAsync() == 0)
             {
                 return null;
             }
+        }
+
+        // A connection may be idle; a message that has started may not, and further bytes give it no further time.
+        async Task<int> FillAsync()
+        {
+            if (_length > 0 && !hasStarted)
+            {
+                hasStarted = true;
+                limit.CancelAfter(messageTime);
+            }
+
+            var read = await stream.ReadAsync(_buffer.AsMemory(_length), limit.Token);
+            _length += read;
+            return read;
         }
     }
 
@@ -82,19 +97,6 @@ internal sealed class SipTcpConnection(Stream stream, TimeSpan messageTime, Canc
     public void Dispose()
     {
         // Responses of calls that are still being decided fail on the closed stream.
-    }
-
-    // A connection may be idle; a message that has started may not.
-    private async Task<int> FillAsync(CancellationTokenSource limit)
-    {
-        if (_length > 0)
-        {
-            limit.CancelAfter(messageTime);
-        }
-
-        var read = await stream.ReadAsync(_buffer.AsMemory(_length), limit.Token);
-        _length += read;
-        return read;
     }
 
     private void Skip(int count)

@@ -109,6 +109,6 @@ internal sealed class SipUdp : ISipConnection, IAsyncDisposable
             return;
         }
 
-        _ = Task.Run(() => _gate.HandleAsync(request, source, this));
+        _ = _gate.HandleAsync(request, source, this);
     }
 }

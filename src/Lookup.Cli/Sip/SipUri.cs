@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace Lookup.Cli.Sip;
 
 /// <summary>Parts of a Request-URI. The number itself is read by NumberParser.</summary>
@@ -23,6 +26,22 @@ internal static class SipUri
 
         var colon = rest.IndexOf(':', StringComparison.Ordinal);
         return colon < 0 ? rest : rest[..colon];
+    }
+
+    /// <summary>Reads a host without a port: a name, an IPv4 address, or an IPv6 address in brackets.</summary>
+    /// <param name="text">The host.</param>
+    /// <param name="host">The host as hosts are compared: in lower case, without a final dot.</param>
+    public static bool TryHost(string text, out string host)
+    {
+        if (text.StartsWith('['))
+        {
+            var isAddress = text.EndsWith(']') && IPAddress.TryParse(text[1..^1], out var address) && address.AddressFamily == AddressFamily.InterNetworkV6;
+            host = isAddress ? $"[{IPAddress.Parse(text[1..^1])}]" : "";
+            return isAddress;
+        }
+
+        host = (text.EndsWith('.') ? text[..^1] : text).ToLowerInvariant();
+        return host.Split('.').All(label => label.Length > 0 && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
     }
 
     /// <summary>Returns the digits that were dialled if the user part is nothing else: the form of emergency numbers; else empty.</summary>

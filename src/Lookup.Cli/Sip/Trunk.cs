@@ -7,8 +7,8 @@ namespace Lookup.Cli.Sip;
 /// <summary>What a call that matches may be asked as, and where it goes.</summary>
 /// <param name="Name">Name for messages.</param>
 /// <param name="From">Networks from which the calls come.</param>
-/// <param name="Host">Host of the Request-URI that the calls have; null: any.</param>
-/// <param name="Header">Header that the calls carry, with its value; null: none is needed.</param>
+/// <param name="Host">Host of the Request-URI that the calls have, as <see cref="SipUri.TryHost"/> returns it; null: any.</param>
+/// <param name="Header">Header that the calls carry, by its full name in lower case, with its value; null: none is needed.</param>
 /// <param name="Question">The question for each call. Do not modify it.</param>
 /// <param name="Region">ISO 3166 region for national numbers; empty: only international numbers.</param>
 /// <param name="Redirect">The Contact of a permitted call, with {number} or {digits} in place of the number.</param>
@@ -35,7 +35,7 @@ internal sealed record Trunk(
 
     /// <summary>Whether a request from a peer of this trunk is for it.</summary>
     public bool Matches(SipRequest request) =>
-        (Host is null || Host.Equals(SipUri.Host(request.Uri), StringComparison.OrdinalIgnoreCase))
+        (Host is null || (SipUri.TryHost(SipUri.Host(request.Uri), out var host) && host == Host))
         && (Header is not { } header || request.Header(header.Name).Contains(header.Value, StringComparer.Ordinal));
 
     /// <summary>Returns the Contact for a number in E.164 or, for emergency calls, for the digits that were dialled.</summary>

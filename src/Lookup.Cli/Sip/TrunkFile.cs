@@ -30,20 +30,27 @@ internal static class TrunkFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new CliException($"--trunks '{path}' cannot be read: {exception.Message}", inner: exception);
-        }
-        catch (JsonException exception)
-        {
-            throw new CliException($"--trunks '{path}' is not valid: {exception.Message}", inner: exception);
+            var why = Directory.Exists(path) ? "it is a folder; name a JSON file."
+                : exception is FileNotFoundException or DirectoryNotFoundException ? "it does not exist."
+                : exception.Message;
+            throw new CliException($"--trunks '{path}' cannot be read: {why}", inner: exception);
         }
     }
 
     /// <summary>Reads the text of a file.</summary>
-    /// <exception cref="JsonException">The text is not JSON of this form.</exception>
-    /// <exception cref="CliException">A field is not valid.</exception>
+    /// <exception cref="CliException">The text is not JSON of this form, or a field is not valid.</exception>
     public static IReadOnlyList<Trunk> Read(string json)
     {
-        var file = JsonSerializer.Deserialize<FileForm>(json, Options);
+        FileForm? file;
+        try
+        {
+            file = JsonSerializer.Deserialize<FileForm>(json, Options);
+        }
+        catch (JsonException exception)
+        {
+            throw new CliException($"--trunks: {TrunkFault.Describe(json, exception)}", inner: exception);
+        }
+
         if (file?.Trunks is not { Count: > 0 } trunks)
         {
             throw new CliException("--trunks: the file has no trunk; write {\"trunks\": [{\"name\": ..., \"from\": [...], \"question\": {...}, \"redirect\": ...}]}.");
@@ -65,15 +72,15 @@ internal static class TrunkFile
         var fields = new QuestionFields();
         foreach (var (name, value) in form.Question ?? [])
         {
-            if (!fields.TrySet(name, value ?? "", out var fault))
+            if (!fields.TrySet(name, Value(value, $"{where}.question.{name}"), out var fault))
             {
                 throw new CliException($"{where}.question: {fault}");
             }
         }
 
-        if (fields.Missing() is { Length: > 0 } missing)
+        if (fields.Fault() is { Length: > 0 } wrong)
         {
-            throw new CliException($"{where}.question: {missing}");
+            throw new CliException($"{where}.question: {wrong}");
         }
 
         foreach (var number in (IEnumerable<string?>?)form.Unchecked ?? [])
@@ -93,13 +100,55 @@ internal static class TrunkFile
         return new Trunk(
             form.Name is { Length: > 0 } ? form.Name : throw new CliException($"{where}.name is missing."),
             networks,
-            form.Host,
-            form.Header is { } header ? (header.Name.ToLowerInvariant(), header.Value) : null,
+            Host(form.Host, where),
+            Header(form.Header, where),
             fields.Question,
             fields.Region,
             Redirect(form.Redirect, where),
             (form.Unchecked ?? []).ToHashSet(StringComparer.Ordinal),
             form.MaxPending ?? StandardPending);
+    }
+
+    private static string Value(JsonElement value, string where)
+    {
+        try
+        {
+            return value.ValueKind switch
+            {
+                JsonValueKind.String => value.GetString()!,
+                JsonValueKind.True => "yes",
+                JsonValueKind.False => "no",
+                JsonValueKind.Null => "",
+                _ => throw new CliException($"{where} must be a text in quotes."),
+            };
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new CliException($"{where} is not valid Unicode.", inner: exception);
+        }
+    }
+
+    // A host or header that no call can have would hand the calls of this trunk to the next one, and to its question.
+    private static string? Host(string? text, string where) =>
+        text is null ? null
+        : SipUri.TryHost(text, out var host) ? host
+        : throw new CliException($"{where}.host '{text}' is not a host; write it without a port, like gate.example or [2001:db8::1], or leave host out.");
+
+    private static (string Name, string Value)? Header(HeaderForm? form, string where)
+    {
+        if (form is null)
+        {
+            return null;
+        }
+
+        if (form.Name is null || !SipRequest.IsToken(form.Name))
+        {
+            throw new CliException($"{where}.header.name '{form.Name}' is not the name of a header; write it without a colon, like X-Campaign.");
+        }
+
+        return form.Value is { Length: > 0 } value && value.All(c => c is >= ' ' and <= '~') && value.Trim() == value
+            ? (SipRequest.FullName(form.Name), value)
+            : throw new CliException($"{where}.header.value '{form.Value}' is not the value of a header; write printable ASCII without spaces at its ends.");
     }
 
     private static string Redirect(string? text, string where)
@@ -121,10 +170,10 @@ internal static class TrunkFile
         IReadOnlyList<string>? From,
         string? Host,
         HeaderForm? Header,
-        Dictionary<string, string?>? Question,
+        Dictionary<string, JsonElement>? Question,
         string? Redirect,
         IReadOnlyList<string>? Unchecked,
         int? MaxPending);
 
-    private sealed record HeaderForm([property: JsonRequired] string Name, [property: JsonRequired] string Value);
+    private sealed record HeaderForm(string? Name, string? Value);
 }

@@ -1,11 +1,9 @@
-using System.Buffers;
-
 namespace Lookup.Core.Facts;
 
 /// <summary>The conditions for storing a fact that depend neither on the store nor on the regimes.</summary>
 internal static class FactRules
 {
-    public const int MaxName = 64;
+    public const int MaxName = NameRule.MaxLength;
     public const int MaxSource = 256;
     public const int MaxReason = 1024;
     public const int MaxReference = 512;
@@ -24,8 +22,6 @@ internal static class FactRules
 
     /// <summary>An end after this is taken for a mistake in units.</summary>
     public static readonly DateTimeOffset Latest = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-");
 
     public static DateTimeOffset EffectiveOf(Fact fact, DateTimeOffset now) => StatedTimeOf(fact) ?? now;
 
@@ -319,9 +315,9 @@ internal static class FactRules
 
     private static void CheckName(List<FieldFault> faults, string field, string name)
     {
-        if (name.Length is 0 or > MaxName || name.AsSpan().ContainsAnyExcept(NameCharacters))
+        if (!NameRule.IsName(name))
         {
-            faults.Add(new FieldFault(field, $"Must have 1 to {MaxName} characters of a-z, 0-9, '.', '_' and '-'."));
+            faults.Add(new FieldFault(field, $"Must have {NameRule.Text}."));
         }
     }
 

@@ -113,6 +113,12 @@ public sealed class NumberParser
         return true;
     }
 
+    /// <summary>Reads the number that a call shows, in international form. It may be of a range that only callers use, such as +34 400.</summary>
+    /// <param name="text">The number.</param>
+    /// <param name="fault">Why the text is not a number.</param>
+    public bool TryParseCaller(string text, out PhoneNumber number, out NumberFault fault) =>
+        TryParse(text, null, out number, out fault) || (fault == NumberFault.NotInPlan && TryParseStored(text, out number));
+
     private static bool Reject(NumberFault why, out PhoneNumber number, out NumberFault fault)
     {
         number = default;

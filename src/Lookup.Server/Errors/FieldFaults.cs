@@ -129,23 +129,7 @@ internal static class FieldFaults
     internal const string Required = "Required.";
 
     /// <summary>Returns whether a text is a name: 1 to 64 characters of [a-z0-9._-].</summary>
-    internal static bool IsName(string text)
-    {
-        if (text.Length is 0 or > 64)
-        {
-            return false;
-        }
-
-        foreach (var c in text)
-        {
-            if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('.' or '_' or '-'))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
+    internal static bool IsName(string text) => Core.Facts.NameRule.IsName(text);
 
     /// <summary>Checks a free text before it is stored; see <see cref="PlainText"/>.</summary>
     internal static void CheckText(string text, int max, string field, ref List<FieldFault>? faults)

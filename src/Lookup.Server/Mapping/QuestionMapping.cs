@@ -183,9 +183,7 @@ internal static class QuestionMapping
             FieldFaults.Add(ref faults, "question.caller_number_withheld", "Contradicts question.caller_number; clear one of them.");
         }
 
-        // Some ranges are reserved for callers and are not in the plan of called numbers, such as +34 400.
-        if (NumberParser.Instance.TryParse(source.CallerNumber, null, out var number, out var fault)
-            || (fault == NumberFault.NotInPlan && NumberParser.TryParseStored(source.CallerNumber, out number)))
+        if (NumberParser.Instance.TryParseCaller(source.CallerNumber, out var number, out var fault))
         {
             return number.Value;
         }

@@ -21,6 +21,7 @@ internal static class NotRun
         (@"^tests/stores/write\.py ", "writes the stores of a release into the checkout; UpgradeTests reads them"),
         (@"^python3 -m http\.server ", "serves the dashboard until it is stopped; the dashboard's tests open the page"),
         (@"^lookup (agi|sip)( |$)", "listens until it is stopped; AgiCommandTests and SipCommandTests run it"),
+        (@"^sipp ", "calls a gate that runs; SipCommandTests runs it"),
         (@"^redis-cli --cluster |^redis-cli cluster ", "requires a Redis Cluster; ClusterTests moves slots"),
     ];
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Lookup.Cli.Agi;
 using Lookup.Cli.Gates;
@@ -103,6 +104,13 @@ public sealed partial class AgiServerTests : IAsyncLifetime
     [InlineData("org=acme&purpose=commercial&orgg=bolt", "Unknown field 'orgg'")]
     [InlineData("org=acme&purpose=commercial&mode=", "mode is empty")]
     [InlineData("org=acme&purpose=commercial&withheld=maybe", "use yes or no")]
+    [InlineData("org=Acme%20Ltd&purpose=commercial", "org must have 1 to 64 characters of a-z")]
+    [InlineData("org=acme&purpose=commercial&group=Energy", "group must have 1 to 64 characters of a-z")]
+    [InlineData("org=acme&purpose=commercial&region=UK", "region must be an ISO 3166 code of two letters such as NL, not 'UK'")]
+    [InlineData("org=acme&purpose=commercial&caller=me", "caller: ")]
+    [InlineData("org=acme&purpose=commercial&caller=%2B34911234567&withheld=yes", "withheld contradicts caller")]
+    [InlineData("org=acme&purpose=commercial&automated=yes&mode=preview", "automated contradicts mode")]
+    [InlineData("org=acme&purpose=commercial&requested-at=2026-03-02T10:15:00Z", "requested-at is only valid with kind requested")]
     [InlineData("org=acme&purpose=commercial&number=%2B447700900001&number=%2B447700900001", "number")]
     public async Task Question_NotValid_IsUnknownAndIsNotAsked(string query, string message)
     {
@@ -119,7 +127,7 @@ public sealed partial class AgiServerTests : IAsyncLifetime
         await using var call = await AgiCall.CheckAsync(
             _server.EndPoint,
             MagicNumbers.Allow,
-            "org=acme&purpose=charity&kind=marketing&mode=preview&sector=ideal_or_charity&subscriber=consumer&group=pensions&caller=%2B34911234567&called-region=US-FL&line=mobile&automated=no&withheld=no&region=NL&requested-at=2026-03-02T10:15:00Z");
+            "org=acme&purpose=charity&kind=requested&mode=preview&sector=ideal_or_charity&subscriber=consumer&group=pensions&caller=%2B34911234567&called-region=US-FL&line=mobile&automated=no&withheld=no&region=NL&requested-at=2026-03-02T10:15:00Z");
 
         Assert.Equal("ALLOW", call.Verdict);
         var question = _fake.Asked[0].Question;
@@ -189,6 +197,39 @@ public sealed partial class AgiServerTests : IAsyncLifetime
 
         Assert.Equal("UNKNOWN", call.Verdict);
         Assert.Equal(("EXPIRED", "CONGESTION"), (call.Variables["LOOKUP_REASON"], call.Variables["DIALSTATUS"]));
+    }
+
+    // Asterisk has taken the ALLOW and does not reply: it reads one more command before the end of the connection.
+    [Fact]
+    public async Task Reply_ToTheAllowMissing_TakesTheAllowBackWithoutIt()
+    {
+        var server = Start(_fake.CheckAsync, new AgiLimits(1, TimeSpan.FromMinutes(1), []));
+        await using var call = await AgiCall.ConnectAsync(server.EndPoint);
+        await call.SendAsync(AgiCall.Request("agi://h/check?org=acme&purpose=commercial", MagicNumbers.Allow));
+        var allowed = new TaskCompletionSource();
+        var serving = call.ServeAsync(isSilent: () => call.Verdict == "ALLOW" && (allowed.TrySetResult() || true));
+        await allowed.Task;
+        await server.DisposeAsync();
+        await serving;
+
+        Assert.Equal(["UNKNOWN", "ALLOW", "UNKNOWN"], call.Verdicts);
+    }
+
+    [Fact]
+    public void Start_OnAPortInUseOrAnAddressElsewhere_IsRefusedWithARemedy()
+    {
+        var limits = new AgiLimits(1, TimeSpan.FromMinutes(1), []);
+        var used = Assert.Throws<SocketException>(() => AgiServer.Start(_server.EndPoint, new CallGate(_fake.CheckAsync, _tally), limits));
+        // An address of a network for documents.
+        var elsewhere = new IPEndPoint(IPAddress.Parse("192.0.2.7"), 4573);
+        var absent = Assert.Throws<SocketException>(() => AgiServer.Start(elsewhere, new CallGate(_fake.CheckAsync, _tally), limits));
+
+        Assert.Equal(
+            $"--listen {_server.EndPoint}: the address is in use: stop the program that listens there, or choose another port.",
+            GateRun.ListenFault(_server.EndPoint, used).Message);
+        Assert.Equal(
+            "--listen 192.0.2.7:4573: 192.0.2.7 is not an address of this machine: use one of its addresses, or 0.0.0.0 for all of them.",
+            GateRun.ListenFault(elsewhere, absent).Message);
     }
 
     [Fact]
@@ -289,12 +330,16 @@ public sealed partial class AgiServerTests : IAsyncLifetime
     [InlineData("127.0.0.1", true)]
     [InlineData("10.0.0.7", true)]
     [InlineData("::ffff:10.0.0.7", true)]
+    [InlineData("172.16.0.1", true)]
+    [InlineData("172.17.0.1", true)]
     [InlineData("10.0.1.7", false)]
     [InlineData("2001:db8::1", false)]
     public void Peer_NotNamed_IsNotAdmitted(string address, bool admitted)
     {
         Assert.True(GateRun.TryParsePeer("10.0.0.0/24", out var network));
-        Assert.Equal(admitted, new AgiLimits(1, TimeSpan.Zero, [network]).Admits(IPAddress.Parse(address)));
+        Assert.True(GateRun.TryParsePeer("::ffff:172.16.0.1", out var mapped));
+        Assert.True(GateRun.TryParsePeer("::ffff:172.17.0.0/112", out var mappedNetwork));
+        Assert.Equal(admitted, new AgiLimits(1, TimeSpan.Zero, [network, mapped, mappedNetwork]).Admits(IPAddress.Parse(address)));
     }
 
     [Fact]

@@ -49,7 +49,8 @@ internal sealed partial class AgiCall : IAsyncDisposable
     /// <summary>Replies to each command until the server closes the connection.</summary>
     /// <param name="beforeReply">Runs before each reply, with the name of the variable.</param>
     /// <param name="reply">The reply.</param>
-    public async Task ServeAsync(Func<string, Task>? beforeReply = null, string reply = "200 result=1")
+    /// <param name="isSilent">Whether it leaves a command without a reply.</param>
+    public async Task ServeAsync(Func<string, Task>? beforeReply = null, string reply = "200 result=1", Func<bool>? isSilent = null)
     {
         try
         {
@@ -65,7 +66,10 @@ internal sealed partial class AgiCall : IAsyncDisposable
                 }
 
                 await (beforeReply?.Invoke(name) ?? Task.CompletedTask);
-                await SendAsync(reply + "\n");
+                if (isSilent?.Invoke() != true)
+                {
+                    await SendAsync(reply + "\n");
+                }
             }
         }
         catch (IOException)
