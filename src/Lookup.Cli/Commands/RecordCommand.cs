@@ -24,7 +24,7 @@ internal sealed class RecordCommand : CliCommand
     };
 
     private readonly BlockNumbers _numbers;
-    private readonly Option<bool> _wholeCountry = new("--whole-country") { Description = "Permit a block of every number of a country calling code." };
+    private readonly Option<bool> _wholeCountry = new("--whole-country") { Description = "Permit a block of more than half of the numbers of a country calling code." };
     private readonly Dictionary<Field, Option<string?>> _texts = [];
     private readonly Dictionary<Field, Option<bool>> _flags = [];
     private readonly Option<string?> _zone = OptionParsing.TimeZone();

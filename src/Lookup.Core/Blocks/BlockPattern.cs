@@ -10,9 +10,9 @@ public static class BlockPattern
     /// <summary>The fewest numbers of a block. Fewer are a person's or a household's, and belong into objections.</summary>
     public const int MinNumbers = 100;
 
-    /// <summary>The refusal of a block of a whole country.</summary>
+    /// <summary>The refusal of a block of most of a country.</summary>
     public const string WholeCountry =
-        "Covers every number of a country calling code; set whole_country (--whole-country) if that is meant, or write more digits.";
+        "Covers most numbers of a country calling code; set whole_country (--whole-country) if that is meant, or write more digits.";
 
     private const string OneNumber =
         "Names one number: write the digits that vary as X, as in 313XXXXXXX, or end a prefix with *, as in +49151*. For one number, record an objection.";
@@ -151,7 +151,7 @@ public static class BlockPattern
         return true;
     }
 
-    /// <summary>Returns whether a range covers every number of a calling code, at least those of one length.</summary>
+    /// <summary>Returns whether a range covers more than half of the numbers of a calling code, at least of those of one length.</summary>
     public static bool CoversCountry(BlockRange range)
     {
         var digits = range.First.ToString(CultureInfo.InvariantCulture);
@@ -162,7 +162,7 @@ public static class BlockPattern
         }
 
         var size = Digits.PowersOfTen[digits.Length - code.Length];
-        return range.First % size == 0 && range.Last % size == size - 1;
+        return range.Last - range.First >= size / 2;
     }
 
     // A block that covers no number is a slip of the keyboard, and leaves the numbers that were meant without one.

@@ -172,6 +172,18 @@ public sealed class BlockPatternTests
         Assert.Equal(isWhole, BlockPattern.CoversCountry(range));
     }
 
+    // A range that misses some numbers is the same slip as one that covers all.
+    [Theory]
+    [InlineData("+31000000001", "+31999999999", true)]
+    [InlineData("+31100000000", "+31899999999", true)]
+    [InlineData("+31100000000", "+31599999999", false)]
+    [InlineData("+31600000000", "+31699999999", false)]
+    public void WholeCountry_IsMoreThanHalfOfIt(string first, string last, bool isWhole)
+    {
+        Assert.True(BlockPattern.TryParse(first, last, "NL", out var range, out var fault), fault);
+        Assert.Equal(isWhole, BlockPattern.CoversCountry(range));
+    }
+
     [Theory]
     [InlineData("+1313XXXXXXX")]
     [InlineData("+49151*")]
