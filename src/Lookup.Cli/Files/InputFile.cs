@@ -26,6 +26,8 @@ internal sealed class InputFile : IDisposable
     /// <summary>Maximum bytes of <see cref="Head"/>.</summary>
     public const int HeadSize = 64 * 1024;
 
+    private const string StandardInput = "-";
+
     private static readonly byte[] ByteOrderMark = [0xef, 0xbb, 0xbf];
 
     private static readonly SearchValues<byte> NumberBytes = SearchValues.Create("+0123456789 -()./"u8);
@@ -33,11 +35,11 @@ internal sealed class InputFile : IDisposable
     private readonly Stream _file;
     private readonly List<IDisposable> _opened;
 
-    private InputFile(string path, bool isInput, Stream file, List<IDisposable> opened, Stream content, byte[] head, List<string> forms, Stream? table, bool isXml)
+    private InputFile(string path, bool isPipe, Stream file, List<IDisposable> opened, Stream content, byte[] head, List<string> forms, Stream? table, bool isXml)
     {
         var sheet = table as SheetStream;
-        FileName = isInput ? "standard input" : System.IO.Path.GetFileName(path);
-        Path = isInput ? null : System.IO.Path.GetFullPath(path);
+        FileName = NameOf(path);
+        Path = isPipe ? null : System.IO.Path.GetFullPath(path);
         _file = file;
         _opened = opened;
         Name = sheet is null ? FileName : $"{FileName}, sheet '{sheet.Name}'";
@@ -63,7 +65,7 @@ internal sealed class InputFile : IDisposable
     /// <summary>Name of the file.</summary>
     public string FileName { get; }
 
-    /// <summary>Full path; null for standard input.</summary>
+    /// <summary>Full path; null for standard input and for a pipe, which can be read only once.</summary>
     public string? Path { get; }
 
     /// <summary>The first bytes of the content.</summary>
@@ -109,7 +111,7 @@ internal sealed class InputFile : IDisposable
         return line.Length == 5 && line.StartsWith("sep="u8) && line[4] is (byte)',' or (byte)';' or (byte)'\t' or (byte)'|' ? (char)line[4] : null;
     }
 
-    /// <summary>Length of the stored file in bytes; 0 for standard input.</summary>
+    /// <summary>Length of the stored file in bytes; 0 if it has no <see cref="Path"/>.</summary>
     public long Length => Path is null ? 0 : _file.Length;
 
     /// <summary>How much of <see cref="Length"/> has been read.</summary>
@@ -128,13 +130,13 @@ internal sealed class InputFile : IDisposable
     /// <exception cref="CliException">The file does not exist, or has no list.</exception>
     public static InputFile Open(string path, Stream standardInput, InputOptions options = default)
     {
-        var isInput = path == "-";
-        var name = isInput ? "standard input" : System.IO.Path.GetFileName(path);
+        var isInput = path == StandardInput;
+        var name = NameOf(path);
         var file = isInput ? standardInput : OpenFile(path);
         var opened = new List<IDisposable> { file };
         try
         {
-            return Open(path, name, isInput, file, opened, options);
+            return Open(path, name, isInput || !file.CanSeek, file, opened, options);
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
         {
@@ -180,7 +182,7 @@ internal sealed class InputFile : IDisposable
         return value.Length > 0 && value.IndexOfAnyExcept(NumberBytes) < 0;
     }
 
-    /// <summary>SHA-256 of the stored file, 64 hexadecimal digits; empty for standard input.</summary>
+    /// <summary>SHA-256 of the stored file, 64 hexadecimal digits; empty if it has no <see cref="Path"/>.</summary>
     public string Sha256()
     {
         if (Path is null)
@@ -205,6 +207,8 @@ internal sealed class InputFile : IDisposable
         }
     }
 
+    private static string NameOf(string path) => path == StandardInput ? "standard input" : System.IO.Path.GetFileName(path);
+
     private static FileStream OpenFile(string path)
     {
         try
@@ -223,7 +227,7 @@ internal sealed class InputFile : IDisposable
         }
     }
 
-    private static InputFile Open(string path, string name, bool isInput, Stream file, List<IDisposable> opened, InputOptions options)
+    private static InputFile Open(string path, string name, bool isPipe, Stream file, List<IDisposable> opened, InputOptions options)
     {
         var forms = new List<string>();
         var start = ReadStart(file, 8);
@@ -231,13 +235,13 @@ internal sealed class InputFile : IDisposable
         Stream? table = null;
         if (start is [0x1f, 0x8b, ..])
         {
-            content = new ExpansionBound(new GZipStream(content, CompressionMode.Decompress), name, isInput ? null : file.Length);
+            content = new ExpansionBound(new GZipStream(content, CompressionMode.Decompress), name, isPipe ? null : file.Length);
             opened.Add(content);
             forms.Add("gzip");
         }
         else if (start is [(byte)'P', (byte)'K', 3 or 5 or 7, 4 or 6 or 8, ..])
         {
-            content = OpenArchive(name, isInput, file, options, forms);
+            content = OpenArchive(name, file, options, forms);
             opened.Add(content);
             table = content as SheetStream;
         }
@@ -277,14 +281,14 @@ internal sealed class InputFile : IDisposable
 
         return Fault(head) is { } fault
             ? throw new CliException($"{name} {fault}.")
-            : new InputFile(path, isInput, file, opened, content, head, forms, table, isXml);
+            : new InputFile(path, isPipe, file, opened, content, head, forms, table, isXml);
     }
 
-    private static Stream OpenArchive(string name, bool isInput, Stream file, InputOptions options, List<string> forms)
+    private static Stream OpenArchive(string name, Stream file, InputOptions options, List<string> forms)
     {
-        if (isInput && !file.CanSeek)
+        if (!file.CanSeek)
         {
-            throw new CliException("standard input is a zip archive or a workbook, which cannot be read from a pipe: name the file.");
+            throw new CliException($"{name} is a zip archive or a workbook, which cannot be read from a pipe: name the file.");
         }
 
         file.Position = 0;

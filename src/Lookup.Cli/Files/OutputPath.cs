@@ -1,14 +1,19 @@
+using System.Text;
+
 namespace Lookup.Cli.Files;
 
-/// <summary>Keeps outputs from replacing the file that a command reads.</summary>
+/// <summary>Keeps outputs from replacing files that a command reads, such as its input, a key or a folder's log.</summary>
 internal static class OutputPath
 {
     /// <summary>Returns the full path of an output.</summary>
     /// <param name="output">The path.</param>
     /// <param name="option">The option that names it, for the message.</param>
     /// <param name="input">The file that the command reads; null for standard input.</param>
-    /// <exception cref="CliException">It is a folder, or both are the same file, also by another spelling or through a link.</exception>
-    public static string Of(string output, string option, string? input)
+    /// <param name="start">How such an output begins: an existing file that begins otherwise is not replaced. Null: any file is.</param>
+    /// <exception cref="CliException">
+    /// It is a folder, or the file that is read, also by another spelling or through a link, or a file that is no such output.
+    /// </exception>
+    public static string Of(string output, string option, string? input, string? start = null)
     {
         var path = Path.GetFullPath(output);
         if (Directory.Exists(path))
@@ -16,9 +21,14 @@ internal static class OutputPath
             throw CliException.Usage($"{option} {output} is a folder; name a file.");
         }
 
-        return input is null || !IsSame(path, input)
+        if (input is not null && IsSame(path, input))
+        {
+            throw CliException.Usage($"{option} {output} is the file that is read: it would be replaced. Choose another file.");
+        }
+
+        return start is null || BeginsWith(path, start)
             ? path
-            : throw CliException.Usage($"{option} {output} is the file that is read: it would be replaced. Choose another file.");
+            : throw CliException.Usage($"{option} {output} exists and was not written by this command: it would be replaced. Choose another file, or remove it.");
     }
 
     /// <summary>Returns whether two paths are the same file, also by another spelling or through a link.</summary>
@@ -37,6 +47,26 @@ internal static class OutputPath
         {
             File.Delete(unfinished);
             throw;
+        }
+    }
+
+    // Also true for a file that does not exist or is empty.
+    private static bool BeginsWith(string path, string start)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            var found = new byte[start.Length];
+            var length = file.ReadAtLeast(found, found.Length, throwOnEndOfStream: false);
+            return length == 0 || Encoding.ASCII.GetString(found, 0, length) == start;
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return true;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

@@ -294,7 +294,7 @@ internal sealed class ImportFileOptions
     }
 
     public string RejectPath(ParseResult parsed, InputFile input) =>
-        OutputPath.Of(parsed.GetValue(_rejects) ?? (input.Path ?? "stdin") + ".rejects.csv", "--rejects", input.Path);
+        OutputPath.Of(parsed.GetValue(_rejects) ?? (input.Path ?? "stdin") + ".rejects.csv", "--rejects", input.Path, RejectFile.Header);
 
     public bool Restart(ParseResult parsed) => parsed.GetValue(_restart);
 

@@ -6,6 +6,9 @@ namespace Lookup.Cli.Import;
 /// <summary>The file of rejected lines: CSV with line, column, reason and the line itself.</summary>
 internal sealed class RejectFile(string path) : IDisposable
 {
+    /// <summary>The first line.</summary>
+    public const string Header = "line,column,reason,content";
+
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
     private FileStream? _stream;
 
@@ -50,7 +53,7 @@ internal sealed class RejectFile(string path) : IDisposable
         if (_stream is null)
         {
             _stream = new FileStream(Path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
-            text.Insert(0, "line,column,reason,content\n");
+            text.Insert(0, Header + "\n");
         }
 
         _stream.Write(Utf8.GetBytes(text.ToString()));

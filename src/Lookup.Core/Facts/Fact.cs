@@ -132,4 +132,7 @@ public interface IRegisterCatalog
 
     /// <summary>Returns the name of the register with this scope; null if there is none.</summary>
     public string? RegisterOf(ulong scope) => null;
+
+    /// <summary>Returns the calling codes of the numbers that the register of this name can protect; null if they are not known.</summary>
+    public IReadOnlyCollection<int>? CallingCodesOf(string register) => null;
 }

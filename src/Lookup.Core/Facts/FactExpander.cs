@@ -103,7 +103,22 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
     }
 
     /// <summary>Returns warnings for a valid fact that is probably a mistake; null for none.</summary>
-    public List<FieldFault>? Warnings(Fact fact) => FactRules.Warnings(fact, clock.GetUtcNow());
+    public List<FieldFault>? Warnings(Fact fact)
+    {
+        var warnings = FactRules.Warnings(fact, clock.GetUtcNow());
+        if (fact.Kind == FactKind.Registration && registers.CallingCodesOf(fact.Register) is { } codes)
+        {
+            var code = NumberPlan.CallingCodeOf(fact.Number);
+            if (!codes.Contains(code))
+            {
+                (warnings ??= []).Add(new FieldFault(
+                    FactRules.ScopeField(fact),
+                    $"This register has numbers of +{string.Join(", +", codes)}; it forbids no call to a number of +{code}. Check the number and the register."));
+            }
+        }
+
+        return warnings;
+    }
 
     private uint Categories(Fact fact, List<FieldFault> faults)
     {

@@ -26,6 +26,7 @@ public sealed class RegimeSet : IRegisterCatalog
     private readonly FrozenDictionary<ulong, Rules[]> _byPrefix;
     private readonly Leading[] _leading;
     private readonly FrozenDictionary<string, RegisterDefinition> _registers;
+    private readonly FrozenDictionary<string, SortedSet<int>> _codes;
     private readonly RegionRules _regions;
 
     private RegimeSet(Dictionary<string, Rules[]> byPrefix, List<RegisterDefinition> registers, RegionRules regions)
@@ -34,6 +35,10 @@ public sealed class RegimeSet : IRegisterCatalog
         _byPrefix = byPrefix.ToFrozenDictionary(p => ulong.Parse(p.Key, CultureInfo.InvariantCulture), p => p.Value);
         _leading = LeadingTable(byPrefix);
         _registers = registers.ToFrozenDictionary(r => r.Name);
+        _codes = byPrefix
+            .SelectMany(pair => pair.Value.SelectMany(rules => rules.Registers), (pair, register) => (register.Name, Code: NumberPlan.CallingCodeOf(pair.Key)))
+            .GroupBy(pair => pair.Name, pair => pair.Code)
+            .ToFrozenDictionary(group => group.Key, group => new SortedSet<int>(group));
         Registers = registers;
     }
 
@@ -249,6 +254,9 @@ public sealed class RegimeSet : IRegisterCatalog
 
         return null;
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<int>? CallingCodesOf(string register) => _codes.GetValueOrDefault(register);
 
     private static void Compile(
         string name, CountryFile file, Dictionary<string, Rules[]> byPrefix, RegionRules regions, List<string> faults)

@@ -39,6 +39,24 @@ public sealed class FileFormTests(RunningService service) : IClassFixture<Runnin
         Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(stored)), (string)manifest["input"]!["sha256"]!);
     }
 
+    // As "import <(select)" gives it: a pipe has no length and is read once.
+    [Theory]
+    [InlineData("import", "--set", "kind=objection", "--dry-run")]
+    [InlineData("scrub", "--purpose", "commercial", "--org", "acme")]
+    public async Task Pipe_ByItsName_IsReadAsAFile(string command, params string[] options)
+    {
+        Programs.Require("mkfifo");
+        var name = _folder.PathOf($"{command}.pipe");
+        await Programs.RunAsync("mkfifo", name);
+        string[] more = command == "scrub" ? ["--out-dir", _folder.PathOf("piped"), "--address", service.Address] : ["--rejects", _folder.PathOf("piped.rejects.csv")];
+        var running = Task.Run(() => CliRun.Async([command, name, .. options, .. more, "--json"]));
+        // Opening waits for the reader.
+        await Task.Run(() => File.WriteAllText(name, Header + "\n+31612100001,acme\n+31612100002,acme\n"), TestContext.Current.CancellationToken);
+        var run = await running;
+        Assert.True(run.ExitCode == 0, run.Error + run.Output);
+        Assert.Contains("2", run.Output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("+31612100001\r+31612100002\r", null)]
     [InlineData("0612100001\r0612100002", "NL")]

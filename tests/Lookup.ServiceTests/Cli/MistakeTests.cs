@@ -91,6 +91,7 @@ public sealed class MistakeTests(MistakeFixture fixture) : IClassFixture<Mistake
         { $"import @/num.csv {Objection} --set region=NLD", 2, "--set region: 'NLD' is not a region; write an ISO 3166 code of two letters such as NL." },
         { $"import @/num.csv {Objection} --rejects @/folder/../num.csv", 2, "--rejects @/folder/../num.csv is the file that is read: it would be replaced. Choose another file." },
         { "scrub @/allowed.csv --out-dir @ --org acme --purpose commercial --restart", 2, "The output @/allowed.csv is the file that is read: it would be replaced." },
+        { $"import @/num.csv {Objection} --rejects @/head.csv", 2, "--rejects @/head.csv exists and was not written by this command: it would be replaced. Choose another file, or remove it." },
         { "import @/num.csv --format bloctel --cleaned @/num.csv", 2, "--cleaned @/num.csv is the file that was sent: name the file that came back." },
         { "import @/num.csv --set kind=block --set organisation=acme --set purposes=commercial", 2, "--set purposes: a block has no field 'purposes'." },
         { "import @/ringas.csv --format nix", 2, "" },

@@ -2,6 +2,7 @@ using CsCheck;
 using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
+using Lookup.Core.Regimes;
 
 namespace Lookup.Tests.Facts;
 
@@ -416,6 +417,20 @@ public sealed class FactExpanderTests : IDisposable
             Assert.Equal(faults.Count == 0, stored.Count > 0);
             return [.. faults.Select(fault => fault.Field)];
         }
+    }
+
+    [Theory]
+    [InlineData("+31612345678", "nl-bmnr", null)]
+    [InlineData("+12125550123", "us-dnc", null)]
+    [InlineData("+12125550123", "us-fl-dnc", null)]
+    [InlineData("+48512200009", "us-dnc", "This register has numbers of +1; it forbids no call to a number of +48. Check the number and the register.")]
+    [InlineData("+447400000101", "nl-bmnr", "This register has numbers of +31; it forbids no call to a number of +44. Check the number and the register.")]
+    public void Warnings_RegisterOfAnotherCountry_IsNamed(string number, string register, string? expected)
+    {
+        Assert.True(PhoneNumber.TryParse(number, out var parsed, out _));
+        var warnings = new FactExpander(RegimeSet.BuiltIn, _cipher, new FixedClock()).Warnings(Registration with { Number = parsed, Register = register });
+        Assert.Equal(expected, warnings?.Single().Description);
+        Assert.Equal(expected is null ? null : "registration.register", warnings?.Single().Field);
     }
 
     private sealed class Registers : IRegisterCatalog
