@@ -21,6 +21,9 @@ internal sealed record AuditReport(
 /// <summary>Formats an audit as one printable HTML file without scripts or external resources.</summary>
 internal static class AuditPage
 {
+    /// <summary>How a page begins.</summary>
+    public const string Start = "<!doctype html>";
+
     // Longer tables are cut, and the page says so.
     private const int MaxRows = 25;
 
@@ -50,7 +53,7 @@ internal static class AuditPage
     public static string Render(AuditReport report, AuditState state)
     {
         var html = new StringBuilder();
-        html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")
+        html.Append(Start + "\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")
             .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">")
             .Append("<title>Audit of ").Append(Text(report.File)).Append("</title><style>").Append(Style).Append("</style></head>\n<body>\n<header><h1>Audit of ")
             .Append(Text(report.File)).Append("</h1>\n<p>").Append(Text(report.Question)).Append(". ")

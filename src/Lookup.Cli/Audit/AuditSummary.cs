@@ -29,6 +29,16 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             {
                 console.MarkupLine($"[grey]{receipts.Lists:N0} receipts of lists contain no numbers, so they match no call.[/]");
             }
+
+            if (receipts.Unproven > 0)
+            {
+                console.MarkupLine($"[yellow]{receipts.Unproven:N0} receipts are not signed and were left out. A running service signs within a second.[/]");
+            }
+
+            if (receipts.Answers > 0 && state.Calls > 0 && state.Checks[(int)CheckState.NeverChecked] == state.Calls)
+            {
+                console.MarkupLine("[yellow]No receipt is about a number of these calls. If they were checked, the receipts are of other instances or days, or of another encryption key (--key-file).[/]");
+            }
         }
 
         if (state.Reasons.Count > 0)
@@ -76,6 +86,7 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             json["checks"] = Counts(Enum.GetValues<CheckState>(), state.Checks);
             json["receipts"] = receipts.Answers;
             json["receipts_of_lists"] = receipts.Lists;
+            json["receipts_not_signed"] = receipts.Unproven;
         }
 
         json["reasons"] = new JsonArray([.. Reasons(state).Select(reason => new JsonObject

@@ -9,6 +9,9 @@ namespace Lookup.Cli.Audit;
 /// <summary>Counts what an audit found and writes the findings to a file, one line each.</summary>
 internal sealed class AuditTally : IDisposable
 {
+    /// <summary>How a file of findings begins.</summary>
+    public const string FirstColumns = "line,number,called,";
+
     /// <summary>Lines that could not be audited are counted, and this many are named.</summary>
     public const int MaxFaults = 5;
 

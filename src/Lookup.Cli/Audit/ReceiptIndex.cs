@@ -35,12 +35,18 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
     /// <summary>Receipts of lists for the organisation. They contain no numbers, so they match no call.</summary>
     public long Lists { get; private set; }
 
+    /// <summary>Receipts that no signed head proves. They match no call.</summary>
+    public long Unproven { get; private set; }
+
     /// <summary>Time of the first receipt, in Unix milliseconds; the greatest value if there is none.</summary>
     public long First { get; private set; } = long.MaxValue;
 
     /// <summary>Reads the receipts of a log; call <see cref="Complete"/> after the last one.</summary>
+    /// <param name="folder">The log.</param>
+    /// <param name="proven">The number of receipts that are proven, from the first; the greatest value if none need be.</param>
+    /// <param name="progress">Receives the number of receipts read.</param>
     /// <exception cref="ReceiptException">A receipt cannot be read.</exception>
-    public void Add(ReceiptFolder folder, Action<ulong> progress, CancellationToken ct)
+    public void Add(ReceiptFolder folder, ulong proven, Action<ulong> progress, CancellationToken ct)
     {
         foreach (var segment in folder.Segments())
         {
@@ -54,7 +60,11 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
             foreach (var receipt in segment.Receipts())
             {
                 ct.ThrowIfCancellationRequested();
-                if (!ErasedReceipt.IsErased(receipt.Content, out _))
+                if (receipt.Index >= proven)
+                {
+                    Unproven++;
+                }
+                else if (!ErasedReceipt.IsErased(receipt.Content, out _))
                 {
                     Add(ReceiptFormat.Read(receipt.Content), instance, receipt.Index);
                 }

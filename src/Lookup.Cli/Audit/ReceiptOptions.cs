@@ -87,8 +87,9 @@ internal sealed class ReceiptOptions
                 var before = 0UL;
                 foreach (var folder in folders)
                 {
-                    before += publicKey is null ? 0 : ReceiptAudit.Run(folder, publicKey, [], done => share(Math.Min(1, (before + done) / total))).Receipts;
-                    index.Add(folder, done => share(Math.Min(1, (before + done) / total)), ct);
+                    var proven = publicKey is null ? ulong.MaxValue : ReceiptAudit.Run(folder, publicKey, [], done => share(Math.Min(1, (before + done) / total))).Receipts;
+                    before += publicKey is null ? 0 : proven;
+                    index.Add(folder, proven, done => share(Math.Min(1, (before + done) / total)), ct);
                     before += folder.NewestHead()?.TreeSize ?? 0;
                 }
 

@@ -127,12 +127,18 @@ internal sealed class AuditCommand : CliCommand
         var now = Shell.Clock.GetUtcNow();
         using var reader = new CallReader(input, choice, now);
         var counts = !parsed.GetValue(_noAttempts) && input.Path is not null;
-        var path = OutputPath.Of(parsed.GetValue(_findings) ?? (input.Path ?? "calls") + ".findings.csv", "--findings", input.Path);
-        var page = parsed.GetValue(_report) is { } report ? OutputPath.Of(report, "--report", input.Path) : null;
+        var path = OutputPath.Of(parsed.GetValue(_findings) ?? (input.Path ?? "calls") + ".findings.csv", "--findings", input.Path, AuditTally.FirstColumns);
+        var page = parsed.GetValue(_report) is { } report ? OutputPath.Of(report, "--report", input.Path, AuditPage.Start) : null;
+        if (page is not null && OutputPath.IsSame(page, path))
+        {
+            throw CliException.Usage($"--report {page} is the file of findings: name another file.");
+        }
+
+        using var locked = OutputPath.Lock(path, "audit");
         // A file of findings that is there is complete.
         var unfinished = path + ".unfinished";
         var identity = Checkpoint.IdentityOf(
-            StateFormat, input.Fingerprint(), template.ToString(), choice.Describe(), _receipts.Describe(parsed), counts.ToString(), unfinished);
+            StateFormat, input.Fingerprint() + input.Sha256(), template.ToString(), choice.Describe(), _receipts.Describe(parsed), counts.ToString(), unfinished);
         var state = (input.Path is null || parsed.GetValue(_restart) ? null : AuditState.Read(unfinished + ".state", identity)) ?? new AuditState { Identity = identity };
         if (state.Line > 0 && !(File.Exists(unfinished) && new FileInfo(unfinished).Length >= state.FindingsBytes && reader.TrySkip(state.Line)))
         {

@@ -65,6 +65,12 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             throw new ReceiptException($"A head was signed for {missing.TreeSize} receipts, but the log has {tree.Size}.");
         }
 
+        // Whoever can write to the folder could have written such receipts.
+        if (heads.Count == 0 && tree.Size > 0)
+        {
+            throw new ReceiptException($"{folder.Heads}: there is no signed head, so nothing proves the {tree.Size} receipts. A service signs within a second.");
+        }
+
         return new ReceiptAudit(
             signed,
             tree.Size - signed,

@@ -121,6 +121,33 @@ public sealed class AuditReceiptTests : IDisposable
         Assert.Contains("There are no receipts in ", empty.Error, StringComparison.Ordinal);
     }
 
+    // Whoever can write to the folder can write a receipt, but not sign it.
+    [Fact]
+    public async Task Receipts_ThatNoHeadProves_AreNoCheck()
+    {
+        const string Number = "+31612360003";
+        await using var server = await StartAsync(Number);
+        WriteReceipts("receipts", [Of("+31612360004", Answer(-50))]);
+        var heads = Path.Combine(_folder.PathOf("receipts"), "heads");
+        var before = await File.ReadAllBytesAsync(heads, Ct);
+        WriteReceipts("receipts", [Of(Number, Answer(-0.1))]);
+        await File.WriteAllTextAsync(_folder.PathOf("receipt.pub"), _key.ExportSubjectPublicKeyInfoPem(), Ct);
+        var path = _folder.Write("calls.csv", $"dst,start\n{Number},2024-03-12T15:00:00+01:00\n");
+        string[] options = ["--receipts", _folder.PathOf("receipts"), "--key-file", KeyFile, "--public-key", _folder.PathOf("receipt.pub")];
+        Assert.Equal((0, ""), (await AuditAsync(server, path, options)) is var signed ? (signed.ExitCode, signed.Error) : default);
+
+        await File.WriteAllBytesAsync(heads, before, Ct);
+        var run = await AuditAsync(server, path, options);
+        Assert.Equal((6, ""), (run.ExitCode, run.Error));
+        Assert.Contains("1 receipts are not signed and were left out", run.Output, StringComparison.Ordinal);
+        Assert.Contains("No receipt is about a number of these calls", run.Output, StringComparison.Ordinal);
+
+        File.Delete(heads);
+        var none = await AuditAsync(server, path, options);
+        Assert.Equal(1, none.ExitCode);
+        Assert.Contains("there is no signed head, so nothing proves the 2 receipts", none.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Index_OfRandomReceipts_FindsWhatASearchThroughAllFinds()
     {
@@ -131,7 +158,7 @@ public sealed class AuditReceiptTests : IDisposable
         WriteReceipts("receipts", receipts);
         var matching = new ReceiptMatching(60_000, 1_000, 500);
         var index = new ReceiptIndex(Samples.Question(), _cipher, matching);
-        index.Add(new ReceiptFolder(_folder.PathOf("receipts")), _ => { }, Ct);
+        index.Add(new ReceiptFolder(_folder.PathOf("receipts")), ulong.MaxValue, _ => { }, Ct);
         index.Complete();
         Assert.Equal(receipts.Length, index.Answers);
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Lookup.Cli.Commands;
+using Lookup.Cli.Files;
 using Lookup.Cli.Output;
 
 namespace Lookup.ServiceTests.Cli;
@@ -34,7 +35,7 @@ public sealed class AuditResumeTests : IDisposable
         using (var stop = CancellationTokenSource.CreateLinkedTokenSource(Ct))
         {
             var error = new StringWriter();
-            var running = CliApp.RunAsync(audit, new Shell(TextWriter.Null, error, Stream.Null, TimeProvider.System), stop.Token);
+            var running = CliApp.RunAsync(audit, new Shell(TextWriter.Null, error, Stream.Null, new FastClock()), stop.Token);
             while (!File.Exists(unfinished + ".state") && !running.IsCompleted)
             {
                 await Task.Delay(10, Ct);
@@ -46,6 +47,7 @@ public sealed class AuditResumeTests : IDisposable
         }
 
         Assert.False(File.Exists(path + ".findings.csv"));
+        await ChangedFile_IsReadFromItsStartAsync(audit, path, text.ToString());
         var resumed = await CliRun.Async(audit);
         Assert.Equal(6, resumed.ExitCode);
         var after = JsonNode.Parse(resumed.Output)!;
@@ -62,6 +64,64 @@ public sealed class AuditResumeTests : IDisposable
         }
 
         Assert.Equal(whole.ToJsonString(), after.ToJsonString());
+    }
+
+    // The change is behind the part that was read when the run was stopped or before it, and leaves the length as it was.
+    private static async Task ChangedFile_IsReadFromItsStartAsync(string[] audit, string path, string text)
+    {
+        var unfinished = path + ".findings.csv.unfinished";
+        string[] states = [unfinished, unfinished + ".state"];
+        foreach (var state in states)
+        {
+            File.Copy(state, state + ".kept");
+        }
+
+        await File.WriteAllTextAsync(path, text[..^2] + "1" + text[^1..], Ct);
+        var changed = await CliRun.Async(audit);
+        Assert.Equal(0, JsonNode.Parse(changed.Output)!["resumed_after_line"]!.GetValue<long>());
+
+        await File.WriteAllTextAsync(path, text, Ct);
+        File.Delete(path + ".findings.csv");
+        foreach (var state in states)
+        {
+            File.Move(state + ".kept", state);
+        }
+    }
+
+    [Fact]
+    public async Task AnotherAudit_OfTheSameFindings_IsRefused()
+    {
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
+        var path = _folder.Write("calls.csv", "dst,start\n+31612380001,2024-03-11T12:00:00Z\n");
+        string[] audit = ["audit", path, "--column", "dst", "--time", "start", "--org", "acme", "--purpose", "commercial", "--address", server.Host.GrpcAddress.ToString()];
+        using (OutputPath.Lock(path + ".findings.csv", "audit"))
+        {
+            var run = await CliRun.Async(audit);
+            Assert.Equal(1, run.ExitCode);
+            Assert.Contains("Another audit is writing", run.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(6, (await CliRun.Async(audit)).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("--report", "key.txt", "exists and was not written by this command")]
+    [InlineData("--findings", "key.txt", "exists and was not written by this command")]
+    [InlineData("--report", "calls.csv.findings.csv", "is the file of findings")]
+    public async Task Output_OverAnotherFile_IsRefused(string option, string name, string message)
+    {
+        var path = _folder.Write("calls.csv", "dst,start\n+31612380001,2024-03-11T12:00:00Z\n");
+        var key = _folder.Write("key.txt", "secret");
+        var run = await CliRun.Async("audit", path, "--column", "dst", "--time", "start", "--org", "acme", "--purpose", "commercial", option, _folder.PathOf(name), "--address", "http://127.0.0.1:1");
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains(message, run.Error, StringComparison.Ordinal);
+        Assert.Equal("secret", await File.ReadAllTextAsync(key, Ct));
+    }
+
+    // The state is saved once a second; on this clock, after each request.
+    private sealed class FastClock : TimeProvider
+    {
+        public override long GetTimestamp() => base.GetTimestamp() * 1_000;
     }
 
     [Fact]
