@@ -30,6 +30,11 @@ public sealed class GoldenCaseTests(GoldenServer shared) : IClassFixture<GoldenS
         await VerifyAsync(own.Server, expected);
     }
 
+    // They share a store: the facts of one would decide the other, depending on their order.
+    [Fact]
+    public void Cases_HaveNumbersOfTheirOwn() =>
+        Assert.Empty(GoldenCase.All.Values.GroupBy(one => one.Number).Where(group => group.Count() > 1).Select(group => group.Key));
+
     private static async Task VerifyAsync(LookupServer server, ExpectedCase expected)
     {
         var ct = TestContext.Current.CancellationToken;
