@@ -274,7 +274,7 @@ internal sealed class ReceiptCommand : Command
             var folder = new ReceiptFolder(path);
             var total = Math.Max(folder.NewestHead()?.TreeSize ?? 0, 1);
             var audit = await WorkBar.RunAsync(
-                Shell, "auditing", share => Task.Run(() => ReceiptAudit.Run(folder, key, kept, done => share(Math.Min(1, done / (double)total))), ct));
+                Shell, "auditing", share => Task.Run(() => ReceiptAudit.Run(folder, key, kept, done => share(Math.Min(1, done / (double)total))).WithHead(folder), ct));
             if (IsJson(parsed))
             {
                 Shell.Output.WriteLine(new JsonObject

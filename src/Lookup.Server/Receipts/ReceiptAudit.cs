@@ -65,12 +65,6 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             throw new ReceiptException($"A head was signed for {missing.TreeSize} receipts, but the log has {tree.Size}.");
         }
 
-        // Whoever can write to the folder could have written such receipts.
-        if (heads.Count == 0 && tree.Size > 0)
-        {
-            throw new ReceiptException($"{folder.Heads}: there is no signed head, so nothing proves the {tree.Size} receipts. A service signs within a second.");
-        }
-
         return new ReceiptAudit(
             signed,
             tree.Size - signed,
@@ -78,6 +72,16 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             heads.Count > 0 ? heads[0].Time : 0,
             heads.Count > 0 ? heads[^1].Time : 0,
             erasures.Finish());
+    }
+
+    /// <summary>Returns this result if a signed head proves some of the receipts, or there are none.</summary>
+    /// <exception cref="ReceiptException">There is no head: who can write to the folder could have written all receipts.</exception>
+    public ReceiptAudit WithHead(ReceiptFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return Heads > 0 || Unsigned == 0
+            ? this
+            : throw new ReceiptException($"{folder.Heads}: there is no signed head, so nothing proves the {Unsigned} receipts. A service signs within a second.");
     }
 
     private static List<SignedHead> ReadHeads(ReceiptFolder folder, ECDsa key)
