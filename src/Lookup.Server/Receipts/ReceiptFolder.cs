@@ -162,7 +162,8 @@ public sealed class ReceiptFolder(string path)
     /// <summary>Deletes a partial filter that a killed process left.</summary>
     internal void RemoveUnfinishedFilters()
     {
-        foreach (var file in Directory.EnumerateFiles(Path, $"*{FilterExtension}.*"))
+        // The default match takes "x.filter" for "x.filter.", as DOS did, and would delete the whole filters too.
+        foreach (var file in Directory.EnumerateFiles(Path, $"*{FilterExtension}.*", new EnumerationOptions { MatchType = MatchType.Simple, AttributesToSkip = 0 }))
         {
             File.Delete(file);
         }
