@@ -213,6 +213,7 @@ public enum ReasonCode : byte
     Requested = 6,
     ServiceCall = 7,
     Research = 8,
+    OrganisationNotKnown = 9,
     ForbiddenRange = 20,
     Objection = 21,
     Refusal = 22,

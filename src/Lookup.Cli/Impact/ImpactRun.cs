@@ -22,7 +22,7 @@ internal sealed class ImpactRun(OpenStore store, RegimeSet from, RegimeSet to, I
     public async Task RunAsync(AskedQuestion asked, ListReader reader, ListLayout layout, CancellationToken ct)
     {
         var registry = new RegistrySnapshot(await store.Store.Registry.ReadAsync(ct), from, readAt: 0);
-        var (question, registers, toRegisters) = (asked.Resolve(registry), registry.Registers, registry.Registers.For(to));
+        var (question, registers, toRegisters) = (asked.Resolve(registry, isKnown: true), registry.Registers, registry.Registers.For(to));
         var batch = new VersionBatch(from, to, new ScopeNames(store.Store.Names));
         var chunk = new ListChunk();
         var lines = new ImpactExample[ListChunk.MaxRecords];

@@ -295,6 +295,11 @@ internal ref partial struct Evaluation<TTrace>
         {
             _decision.Add(ReasonCode.ProductGroupNotNamed, Texts.NameTheGroup);
         }
+
+        if (_q.IsOrganisationUnknown)
+        {
+            _decision.Add(ReasonCode.OrganisationNotKnown, Texts.CheckTheName);
+        }
     }
 
     private void AddPermittingReason()

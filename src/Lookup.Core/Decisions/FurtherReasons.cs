@@ -6,8 +6,15 @@ namespace Lookup.Core.Decisions;
 public static class FurtherReasons
 {
     /// <summary>Their codes, one bit per code.</summary>
-    public static UInt128 All { get; } = (UInt128.One << (int)ReasonCode.ProductGroupNotNamed) | (UInt128.One << (int)ReasonCode.RegisterNotLoaded);
+    public static UInt128 All { get; } = Bit(ReasonCode.ProductGroupNotNamed) | Bit(ReasonCode.RegisterNotLoaded) | Bit(ReasonCode.OrganisationNotKnown);
 
     /// <summary>Returns the text that holds for every number of a list.</summary>
-    public static RuleText TextOf(ReasonCode code) => code == ReasonCode.ProductGroupNotNamed ? Texts.NameTheGroup : Texts.LoadTheRegister;
+    public static RuleText TextOf(ReasonCode code) => code switch
+    {
+        ReasonCode.ProductGroupNotNamed => Texts.NameTheGroup,
+        ReasonCode.OrganisationNotKnown => Texts.CheckTheName,
+        _ => Texts.LoadTheRegister,
+    };
+
+    private static UInt128 Bit(ReasonCode code) => UInt128.One << (int)code;
 }

@@ -29,6 +29,9 @@ public readonly record struct Question
     /// <summary>Name of the organisation. Facts recorded under another name with the same scope do not count.</summary>
     public required string OrganisationName { get; init; }
 
+    /// <summary>Whether the organisation has no record, grant or fact, so that its name may be misspelt.</summary>
+    public bool IsOrganisationUnknown { get; init; }
+
     /// <summary>Scope of the organisation.</summary>
     public required ulong Organisation { get; init; }
 

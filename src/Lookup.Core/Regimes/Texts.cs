@@ -27,6 +27,11 @@ internal static class Texts
         RuleText.OwnPolicy,
         "An optional register of a called area is not loaded for this time, so the answers do not take it into account. Load it if it binds the organisation.");
 
+    internal static readonly RuleText CheckTheName = new(
+        Layer.Strict,
+        RuleText.OwnPolicy,
+        "The organisation has no record, no grant, and no consent or objection from anyone. Compare the spelling: under another name its objections do not count.");
+
     internal static readonly RuleText OutsideTheRule = new(
         Layer.Policy, RuleText.OwnPolicy, "Rules on marketing calls do not apply: this is not a marketing call.");
 }

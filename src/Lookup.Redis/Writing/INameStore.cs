@@ -14,4 +14,14 @@ public interface INameStore
     /// <summary>Returns the name of a scope as the first fact gave it; null if there is none.</summary>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public ValueTask<string?> NameAsync(ulong scope, CancellationToken cancellation);
+
+    /// <summary>
+    /// Returns whether the name of a scope has a record, a grant or a fact. The results of calls do not count: a dialer that misspells its
+    /// organisation would make the name known by its first call.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public ValueTask<bool> IsKnownAsync(ulong scope, CancellationToken cancellation);
+
+    /// <summary>Returns whether this process knows that already, because it read or registered the name.</summary>
+    public bool IsKnownInMemory(ulong scope);
 }

@@ -24,6 +24,7 @@ namespace Lookup.Server.Checks;
 internal sealed class HypotheticalChecks(
     FactReader reader,
     ReadView view,
+    KnownOrganisations organisations,
     RegimeSet regimes,
     BatchLimiter limiter,
     StoreManifest manifest,
@@ -161,6 +162,7 @@ internal sealed class HypotheticalChecks(
         using (var limit = Limit(call))
         {
             registry = await view.RegistryAsync(asked.Span[0].Exact, limit.Token);
+            await organisations.LearnAsync(asked.Span[0].Asked.Question.Organisation, limit.Token);
         }
 
         var missing = new List<FactSet>();

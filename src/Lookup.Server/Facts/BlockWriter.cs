@@ -104,7 +104,7 @@ internal sealed class BlockWriter(
 
         if (!asked.TryGetValue(organisation, out var isUnknown))
         {
-            isUnknown = await names.NameAsync(Scope.FromName(organisation), cancellation) is null;
+            isUnknown = !await names.IsKnownAsync(Scope.FromName(organisation), cancellation);
             asked.Add(organisation, isUnknown);
         }
 

@@ -133,7 +133,7 @@ internal sealed class FactWriter(
         {
             try
             {
-                isUnknown = await names.NameAsync(Scope.FromName(name), cancellation) is null
+                isUnknown = !await names.IsKnownAsync(Scope.FromName(name), cancellation)
                     && (registry is null || (await registry.CurrentAsync(cancellation)).Find(name) is null);
             }
             catch (StoreUnavailableException)

@@ -285,6 +285,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>().AddSingleton<HypotheticalChecks>();
         services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<BlockWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
+        services.AddSingleton<KnownOrganisations>();
         services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();
         AddAccess(services, options);
         services.AddSingleton(new FactExpander(regimes, cipher, storeClock));

@@ -49,7 +49,7 @@ internal sealed class ChunkJob
         try
         {
             var registry = await RegistryAsync(open, cancellation);
-            (_question, _registers) = (asked.Resolve(registry), registry.Registers);
+            (_question, _registers) = (asked.Resolve(registry, _services.Organisations.IsKnown(_question.Organisation) is true), registry.Registers);
             _registryAge = _services.Clock.AgeAt(registry.ReadAt, _services.Clock.GetTimestamp());
             await DecideAsync(_question, registry, open, cancellation);
             if (_services.Shadow.IsOn && !open.Hypothetical)
@@ -132,13 +132,14 @@ internal sealed class ChunkJob
 
     private async ValueTask<RegistrySnapshot> RegistryAsync(OpenStream open, CancellationToken call)
     {
-        if (!open.Exact)
+        if (!open.Exact && _services.Organisations.IsKnown(_question.Organisation) is not null)
         {
             return await _services.View.RegistryAsync(exact: false, call);
         }
 
         using var limit = Limit(open, call);
-        return await _services.View.RegistryAsync(exact: true, limit.Token);
+        await _services.Organisations.LearnAsync(_question.Organisation, limit.Token);
+        return await _services.View.RegistryAsync(open.Exact, limit.Token);
     }
 
     private async Task DecideAsync(Question question, RegistrySnapshot registry, OpenStream open, CancellationToken call)

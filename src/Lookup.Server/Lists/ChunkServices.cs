@@ -20,6 +20,7 @@ internal sealed record ChunkServices(
     ReadView View,
     FactCache Cache,
     ScopeNames Names,
+    KnownOrganisations Organisations,
     RegimeSet Regimes,
     NumberCipher Cipher,
     BatchLimiter Limiter,

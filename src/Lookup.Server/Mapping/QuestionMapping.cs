@@ -234,8 +234,9 @@ internal readonly record struct AskedQuestion(Layers Without, bool Strict, Quest
 
     /// <summary>Returns the complete question: the organisation's record, if there is one, sets sector, layers and own rules.</summary>
     /// <param name="registry">The registry.</param>
+    /// <param name="isKnown">Whether the organisation has a grant or facts; one with a record is known anyway.</param>
     /// <param name="number">The number that the blocks are looked up for, E.164 as an integer; 0 leaves that to <see cref="Question.About"/>.</param>
-    internal Question Resolve(RegistrySnapshot registry, ulong number = 0)
+    internal Question Resolve(RegistrySnapshot registry, bool isKnown, ulong number = 0)
     {
         var blocks = registry.Blocks.For(Organisation);
         var record = registry.Find(Organisation);
@@ -250,6 +251,7 @@ internal readonly record struct AskedQuestion(Layers Without, bool Strict, Quest
             Sector = record?.Sector ?? Question.Sector,
             Layers = layers & ~Without,
             Own = record?.Own,
+            IsOrganisationUnknown = record is null && !isKnown,
             Blocks = blocks,
             Block = number == 0 ? null : blocks?.Find(number, Question.CallTime, Question.IsTimeNamed, Question.KnownAt),
         };

@@ -12,7 +12,7 @@ namespace Lookup.Server.Reading;
 
 /// <summary>Collects the inputs of a decision: rules, organisation, register snapshots and stored timelines.</summary>
 internal sealed class FactReader(
-    IFactReader store, IChangeFeed feed, ReadView view, FactCache cache, RegimeSet regimes, ScopeNames names, TimeProvider clock)
+    IFactReader store, IChangeFeed feed, ReadView view, FactCache cache, RegimeSet regimes, ScopeNames names, KnownOrganisations organisations, TimeProvider clock)
 {
     /// <summary>
     /// Collects the facts from filter and fact cache, without reading the store. Returns null if they must not be used. The caller
@@ -21,7 +21,9 @@ internal sealed class FactReader(
     internal FactSet? Begin(in NumberQuestion asked)
     {
         var now = clock.GetTimestamp();
-        return asked.Exact || view.FreshRegistry(now) is not { } registry ? null : Screen(asked, registry, now);
+        return asked.Exact || organisations.IsKnown(asked.Asked.Question.Organisation) is null || view.FreshRegistry(now) is not { } registry
+            ? null
+            : Screen(asked, registry, now);
     }
 
     /// <summary>Reads what is missing from the store. The caller disposes of the result.</summary>
@@ -34,7 +36,7 @@ internal sealed class FactReader(
         var freshness = view.Freshness(asked.IsDemanding);
         try
         {
-            var facts = begun ?? Screen(asked, await view.RegistryAsync(asked.Exact, call.Token), clock.GetTimestamp());
+            var facts = begun ?? await ScreenAsync(asked, call.Token);
             if (!facts.IsComplete)
             {
                 await ReadAsync(facts, freshness, asked.Demand, call.Token);
@@ -152,10 +154,16 @@ internal sealed class FactReader(
         }
     }
 
+    private async ValueTask<FactSet> ScreenAsync(NumberQuestion asked, CancellationToken cancellation)
+    {
+        await organisations.LearnAsync(asked.Asked.Question.Organisation, cancellation);
+        return Screen(asked, await view.RegistryAsync(asked.Exact, cancellation), clock.GetTimestamp());
+    }
+
     /// <summary>Plans the facts to read and removes those that are absent by the filter or found in the cache.</summary>
     internal FactSet Screen(in NumberQuestion asked, RegistrySnapshot registry, long now)
     {
-        var question = asked.Asked.Resolve(registry, asked.Number.Value);
+        var question = asked.Asked.Resolve(registry, organisations.IsKnown(asked.Asked.Question.Organisation) is true, asked.Number.Value);
         var key = view.Encrypt(asked.Number, asked.Demand, now, out var filter);
         var facts = FactSet.Create(key, question, registry.Registers, regimes.Find(asked.Number, question.CallTime, question.Region));
         (facts.RegistryAge, facts.Blocks) = (clock.AgeAt(registry.ReadAt, now), registry.Blocks);

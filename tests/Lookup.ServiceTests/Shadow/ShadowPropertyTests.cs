@@ -119,7 +119,7 @@ public sealed class ShadowPropertyTests
     {
         var registry = new RegistrySnapshot(await server.Store.Registry.ReadAsync(Ct), RegimeSet.BuiltIn, 0);
         List<FieldFault>? faults = null;
-        var question = QuestionMapping.Map(asked, null, RegimeSet.BuiltIn, server.Clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults).Resolve(registry);
+        var question = QuestionMapping.Map(asked, null, RegimeSet.BuiltIn, server.Clock.GetUtcNow().ToUnixTimeMilliseconds(), ref faults).Resolve(registry, isKnown: true);
         Assert.Null(faults);
         Assert.True(PhoneNumber.TryParse(number, out var parsed, out _));
         var known = (await server.Store.Reader.ReadAllAsync(server.Cipher.Encrypt(parsed), Ct)).ToDictionary(t => t.Id, t => t.Value);

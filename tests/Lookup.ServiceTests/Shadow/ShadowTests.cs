@@ -106,7 +106,8 @@ public sealed class ShadowTests
         await using var server = await StartAsync(store, Version("register"));
         var number = Samples.NewNumber();
         await RecordAsync(server, number, "registration snapshot");
-        // The version in force needs nothing of the store; the shadow's registration is there, and the store is not.
+        // The version in force needs nothing of the store once the organisation is known; the shadow's registration is there, and the store is not.
+        await RecordAsync(server, Samples.NewNumber(), "consent");
         await Scrape.UntilAsync(server, s => s.Value("lookup_partition_followed{partition=\"0\"}") == 1);
         store.Trouble = _ => throw new StoreUnavailableException(StoreFault.Unreachable, "planted");
         try

@@ -143,6 +143,15 @@ internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INam
         return await _inner.Names.NameAsync(scope, ct);
     }
 
+    public bool IsKnownInMemory(ulong scope) => _inner.Names.IsKnownInMemory(scope);
+
+    public async ValueTask<bool> IsKnownAsync(ulong scope, CancellationToken ct)
+    {
+        await Trouble(ct);
+        await NameTrouble(ct);
+        return await _inner.Names.IsKnownAsync(scope, ct);
+    }
+
     public async Task<Registry> ReadAsync(CancellationToken ct)
     {
         await Trouble(ct);
