@@ -90,6 +90,7 @@ internal sealed class AgiSession(Stream stream, CallGate gate)
     [
         ("LOOKUP_NUMBER", answer.Number),
         ("LOOKUP_ARTICLE", answer.Article),
+        ("LOOKUP_WARNING", answer.Warning),
         ("LOOKUP_RECEIPT", answer.ReceiptId),
         ("LOOKUP_MESSAGE", answer.Message),
     ];

@@ -74,6 +74,9 @@ internal sealed class AuditState
     /// <summary>Calls with a finding, by the word of the reason, a tab and the article.</summary>
     public Dictionary<string, long> Reasons { get; set; } = [];
 
+    /// <summary>Permitted calls by what the answer on today's records does not take into account.</summary>
+    public SortedDictionary<string, long> Warnings { get; set; } = new(StringComparer.Ordinal);
+
     /// <summary>Calls by the values of each column to count by.</summary>
     public Dictionary<string, CallCount>[] Groups { get; set; } = [];
 

@@ -64,6 +64,11 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             }
         }
 
+        foreach (var (warning, calls) in state.Warnings)
+        {
+            console.MarkupLine($"[yellow]warning:[/] {calls:N0} permitted calls: {SafeText.Escape(warning)}");
+        }
+
         foreach (var (line, fault) in state.Faults)
         {
             console.MarkupLine($"[yellow]Line {line}: {SafeText.Escape(fault)}; not audited.[/]");
@@ -81,6 +86,7 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             ["not_audited"] = state.Faulty,
             ["findings"] = Counts(Enum.GetValues<Finding>(), state.Findings),
         };
+        json["warnings"] = new JsonObject(state.Warnings.Select(one => KeyValuePair.Create(one.Key, (JsonNode?)one.Value)));
         if (receipts is not null)
         {
             json["checks"] = Counts(Enum.GetValues<CheckState>(), state.Checks);

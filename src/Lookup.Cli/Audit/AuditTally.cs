@@ -105,6 +105,12 @@ internal sealed class AuditTally : IDisposable
             State.Late.Add(late.Delay);
         }
 
+        foreach (var reason in audited.Now is { Verdict: Verdict.Allow } permitted ? permitted.Reasons.Skip(1) : [])
+        {
+            var warning = $"{Words.Reasons.WordFor(reason.Code)}: {reason.Text}";
+            State.Warnings[warning] = State.Warnings.GetValueOrDefault(warning) + 1;
+        }
+
         CountDay(audited);
         for (var i = 0; i < _groups.Length; i++)
         {

@@ -43,6 +43,11 @@ internal sealed class GateAnswer
     /// <summary>The number that was decided, in E.164.</summary>
     public string Number => _result.Number;
 
+    /// <summary>The codes of what an ALLOW does not take into account, such as ORGANISATION_NOT_KNOWN, separated by commas; else empty.</summary>
+    public string Warning => _fault.Length > 0 || _result.Verdict != Verdict.Allow || _result.Decision is not { Reasons.Count: > 1 } decision
+        ? ""
+        : string.Join(',', decision.Reasons.Skip(1).Select(reason => Words.Reasons.WordFor(reason.Code).ToUpperInvariant()));
+
     /// <summary>Id of the receipt; empty if the service wrote none.</summary>
     public string ReceiptId => _result.ReceiptId ?? "";
 

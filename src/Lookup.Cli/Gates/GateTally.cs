@@ -10,6 +10,7 @@ internal sealed class GateTally
 {
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, long> _unknown = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, long> _warnings = new(StringComparer.Ordinal);
     private long _allow;
     private long _deny;
     private long _notCovered;
@@ -40,6 +41,10 @@ internal sealed class GateTally
             if (answer.MayCall)
             {
                 _allow++;
+                if (answer.Warning is { Length: > 0 } warning)
+                {
+                    _warnings[warning] = _warnings.GetValueOrDefault(warning) + 1;
+                }
             }
             else if (answer.WhyNot == Verdict.Deny)
             {
@@ -81,7 +86,8 @@ internal sealed class GateTally
                     ["allow"] = _allow,
                     ["deny"] = _deny,
                     ["notCovered"] = _notCovered,
-                    ["unknown"] = new JsonObject(_unknown.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
+                    ["unknown"] = Counts(_unknown),
+                    ["allowedWithWarning"] = Counts(_warnings),
                     ["unchecked"] = Interlocked.Read(ref _unchecked),
                     ["malformed"] = Interlocked.Read(ref _malformed),
                     ["refused"] = Interlocked.Read(ref _refused),
@@ -90,10 +96,15 @@ internal sealed class GateTally
                 }.ToJsonString(JsonText.Options);
             }
 
-            var why = unknown == 0 ? "" : $" ({string.Join(", ", _unknown.Select(pair => $"{pair.Key} {pair.Value}"))})";
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"calls {calls}: allow {_allow}, deny {_deny}, not covered {_notCovered}, unknown {unknown}{why}; unchecked {Interlocked.Read(ref _unchecked)}, malformed {Interlocked.Read(ref _malformed)}, refused {Interlocked.Read(ref _refused)}; mean {mean:0.0} ms, slowest {_slowest.TotalMilliseconds:0.0} ms");
+                $"calls {calls}: allow {_allow}{Listed(_warnings)}, deny {_deny}, not covered {_notCovered}, unknown {unknown}{Listed(_unknown)}; unchecked {Interlocked.Read(ref _unchecked)}, malformed {Interlocked.Read(ref _malformed)}, refused {Interlocked.Read(ref _refused)}; mean {mean:0.0} ms, slowest {_slowest.TotalMilliseconds:0.0} ms");
         }
     }
+
+    private static JsonObject Counts(SortedDictionary<string, long> counts) =>
+        new(counts.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
+
+    private static string Listed(SortedDictionary<string, long> counts) =>
+        counts.Count == 0 ? "" : $" ({string.Join(", ", counts.Select(pair => $"{pair.Key} {pair.Value}"))})";
 }

@@ -213,6 +213,7 @@ internal sealed class SipGate : IAsyncDisposable
     [
         $"X-Lookup-Verdict: {verdict}",
         $"X-Lookup-Reason: {answer.Reason}",
+        answer.Warning.Length > 0 ? $"X-Lookup-Warning: {answer.Warning}" : "",
         answer.ReceiptId.Length > 0 ? $"X-Lookup-Receipt: {SipResponse.Clean(answer.ReceiptId)}" : "",
     ];
 

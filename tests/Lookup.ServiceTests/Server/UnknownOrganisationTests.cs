@@ -1,5 +1,8 @@
+using System.Text.Json.Nodes;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Lookup.Cli.Gates;
+using Lookup.Client;
 using Lookup.Core.Access;
 using Lookup.Redis;
 using Lookup.ServiceTests.Access;
@@ -97,6 +100,30 @@ public sealed class UnknownOrganisationTests(LookupServer server) : IClassFixtur
         store.NameTrouble = _ => throw new StoreUnavailableException(StoreFault.Unreachable, "planted");
         var failure = await Assert.ThrowsAsync<RpcException>(() => troubled.Lookup.CheckAsync(Check(Samples.NewNumber(), NewName())).ResponseAsync);
         Assert.Equal(StatusCode.Unavailable, failure.StatusCode);
+    }
+
+    [Fact]
+    public async Task Gate_MisspeltOrganisation_IsWarnedOfInTheAnswerAndTheSummary()
+    {
+        using var client = new LookupClient(new LookupClientOptions { Address = server.Host.GrpcAddress });
+        var result = await client.CheckAsync(Samples.NewNumber(), ToCompany(NewName()), new CheckOptions(), Token);
+        var answer = GateAnswer.From(result);
+        Assert.True(answer.MayCall);
+        Assert.Equal("ORGANISATION_NOT_KNOWN", answer.Warning);
+        var tally = new GateTally();
+        tally.Add(answer, TimeSpan.Zero);
+        Assert.Contains("allow 1 (ORGANISATION_NOT_KNOWN 1)", tally.Format(json: false), StringComparison.Ordinal);
+        Assert.Equal(1, (int)JsonNode.Parse(tally.Format(json: true))!["allowedWithWarning"]!["ORGANISATION_NOT_KNOWN"]!);
+    }
+
+    [Fact]
+    public async Task Audit_MisspeltOrganisation_CountsThePermittedCalls()
+    {
+        using var folder = new TempFolder();
+        var path = folder.Write("calls.csv", $"dst,start\n{Samples.NewNumber()},2024-03-12T11:00:00Z\n{Samples.NewNumber()},2024-03-12T11:05:00Z\n");
+        string[] audit = ["audit", path, "--column", "dst", "--time", "start", "--org", NewName(), "--purpose", "commercial", "--subscriber", "legal-person", "--address", server.Host.GrpcAddress.ToString()];
+        var run = await CliRun.Async(audit);
+        Assert.Contains("warning: 2 permitted calls: organisation_not_known", run.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
     }
 
     // The instance asks the store again after the freshness bound.
