@@ -3,6 +3,7 @@ using Lookup.Core.Access;
 using Lookup.Core.Blocks;
 using Lookup.Redis;
 using Lookup.Redis.Credentials;
+using Lookup.Server;
 using Lookup.Server.Access;
 using Microsoft.AspNetCore.Http;
 

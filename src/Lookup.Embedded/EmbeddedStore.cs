@@ -25,6 +25,7 @@ public sealed record EmbeddedStore : FactStore
         _server = server;
         _folder = folder;
         Cipher = cipher;
+        Instances = null;
         var disconnect = Close;
         Close = async () =>
         {

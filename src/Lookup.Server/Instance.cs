@@ -7,6 +7,9 @@ namespace Lookup.Server;
 /// <summary>Identifies this instance of the service.</summary>
 internal sealed class Instance(StoreManifest manifest, TimeProvider clock)
 {
+    /// <summary>Unique id: every container has the process id 1, and machines can share a name.</summary>
+    public string Id { get; } = Guid.NewGuid().ToString("n")[..12];
+
     /// <summary>Version of the service, without the commit.</summary>
     public string Version { get; } =
         (typeof(Instance).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "").Split('+')[0];

@@ -3,6 +3,7 @@ using Lookup.Cli.Output;
 using Lookup.Core.Regimes;
 using Lookup.Server;
 using Lookup.Server.Hosting;
+using Lookup.Server.Http;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -159,6 +159,11 @@ public sealed class RegimeSet : IRegisterCatalog
     public string TimeZoneOfRegister(string register) =>
         AllRules().FirstOrDefault(rules => rules.Registers.Any(one => one.Name == register))?.TimeZone ?? "";
 
+    /// <summary>Returns the most days that a snapshot of a register may be old where the rules are strictest; null if no rule limits them.</summary>
+    public int? MaxAgeDaysOf(string register) =>
+        AllRules().SelectMany(rules => rules.All).Where(rule => rule.Register?.Name == register && rule.SnapshotMaxAgeDays > 0)
+            .Select(rule => (int?)rule.SnapshotMaxAgeDays).Min();
+
     // The rules of a whole country come before those of its areas.
     internal IEnumerable<Rules> AllRules() => _byPrefix.OrderBy(pair => pair.Key).SelectMany(pair => pair.Value);
 

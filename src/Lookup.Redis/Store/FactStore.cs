@@ -36,6 +36,7 @@ public record FactStore : IAsyncDisposable
         Access = new RedisAccess(link, epoch, names);
         Imports = imports;
         Maintenance = new RedisMaintenance(link, manifest, partitions, keys, fences, feed, registry, imports, server);
+        Instances = new RedisInstanceBoard(link, epoch);
         Close = () =>
         {
             reader.Dispose();
@@ -77,6 +78,9 @@ public record FactStore : IAsyncDisposable
 
     /// <summary>Probes the store and rotates its encryption key.</summary>
     public IStoreMaintenance Maintenance { get; init; }
+
+    /// <summary>Summaries of the instances that share the store; null if only one process can have it open.</summary>
+    public IInstanceBoard? Instances { get; init; }
 
     /// <summary>Ends the connections, and what a derived store adds.</summary>
     protected Func<ValueTask> Close { get; init; }

@@ -58,7 +58,7 @@ internal sealed class GateEndpoint(
         }
         catch (Exception e) when (!context.Response.HasStarted)
         {
-            var error = errors.Map(e, Method, DateTime.MaxValue, context.RequestAborted);
+            var error = errors.Map(e, Method, DateTime.MaxValue, context);
             await JsonErrors.WriteAsync(
                 context, StatusOf(error.StatusCode), error.GetRpcStatus() ?? new Rpc { Code = (int)error.StatusCode, Message = error.Status.Detail });
         }

@@ -29,7 +29,8 @@ internal sealed class SingleChecks(
     ReceiptWriter receipts,
     ShadowRun shadow,
     PositionTokens tokens,
-    AccessControl access)
+    AccessControl access,
+    RegistryReplica registry)
 {
     private const string NotFresh = "The store is behind the consistency token of the request.";
 
@@ -149,6 +150,7 @@ internal sealed class SingleChecks(
             : null;
         Tracing.Decided(decision);
         metrics.Decided(request.Reserve is null ? EntryPoint.Check : EntryPoint.Reserve, decision.Verdict, decision.Primary);
+        metrics.DecidedFor(asked.Asked.Organisation, registry.Latest?.Find(asked.Asked.Organisation) is not null, decision.Verdict);
         // A re-check of a reserved call would find it counted already.
         if (decision.Verdict == Verdict.Allow && request.WhatIf is null && request.Reserve is null && audit.Wants())
         {

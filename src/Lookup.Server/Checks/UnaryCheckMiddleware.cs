@@ -84,7 +84,7 @@ internal sealed class UnaryCheckMiddleware(
         }
         catch (Exception e)
         {
-            await RefusalWriter.WriteAsync(context, errors.Map(e, Method, DateTime.MaxValue, context.RequestAborted));
+            await RefusalWriter.WriteAsync(context, errors.Map(e, Method, DateTime.MaxValue, context, RequestOrganisation.Of(request)));
         }
     }
 

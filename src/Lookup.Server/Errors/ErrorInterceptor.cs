@@ -3,6 +3,7 @@ using Grpc.Core.Interceptors;
 using Lookup.Redis;
 using Lookup.Redis.Imports;
 using Lookup.Server.Telemetry;
+using Microsoft.AspNetCore.Http;
 
 namespace Lookup.Server.Errors;
 
@@ -20,7 +21,7 @@ internal sealed class ErrorInterceptor(
             var task = continuation(request, context);
             if (!task.IsCompletedSuccessfully)
             {
-                return CompleteAsync(task, started, context);
+                return CompleteAsync(request, task, started, context);
             }
 
             metrics.Answered(context.Method, clock.GetElapsedTime(started));
@@ -28,7 +29,7 @@ internal sealed class ErrorInterceptor(
         }
         catch (Exception e)
         {
-            throw Map(e, context);
+            throw Map(e, context, RequestOrganisation.Of(request));
         }
     }
 
@@ -39,6 +40,7 @@ internal sealed class ErrorInterceptor(
         ServerCallContext context,
         DuplexStreamingServerMethod<TRequest, TResponse> continuation)
     {
+        var started = clock.GetTimestamp();
         try
         {
             await continuation(requestStream, responseStream, context);
@@ -46,6 +48,10 @@ internal sealed class ErrorInterceptor(
         catch (Exception e)
         {
             throw Map(e, context);
+        }
+        finally
+        {
+            metrics.StreamEnded(context.Method, clock.GetElapsedTime(started));
         }
     }
 
@@ -56,17 +62,22 @@ internal sealed class ErrorInterceptor(
         ServerCallContext context,
         ServerStreamingServerMethod<TRequest, TResponse> continuation)
     {
+        var started = clock.GetTimestamp();
         try
         {
             await continuation(request, responseStream, context);
         }
         catch (Exception e)
         {
-            throw Map(e, context);
+            throw Map(e, context, RequestOrganisation.Of(request));
+        }
+        finally
+        {
+            metrics.StreamEnded(context.Method, clock.GetElapsedTime(started));
         }
     }
 
-    private async Task<TResponse> CompleteAsync<TResponse>(Task<TResponse> task, long started, ServerCallContext context)
+    private async Task<TResponse> CompleteAsync<TRequest, TResponse>(TRequest request, Task<TResponse> task, long started, ServerCallContext context)
     {
         try
         {
@@ -76,7 +87,7 @@ internal sealed class ErrorInterceptor(
         }
         catch (Exception e)
         {
-            throw Map(e, context);
+            throw Map(e, context, RequestOrganisation.Of(request));
         }
     }
 
@@ -84,16 +95,20 @@ internal sealed class ErrorInterceptor(
     /// <param name="exception">The failure.</param>
     /// <param name="method">Path of the method.</param>
     /// <param name="deadline">The caller's deadline.</param>
-    /// <param name="caller">Cancelled when the caller disconnects or the deadline passes.</param>
-    internal RpcException Map(Exception exception, string method, DateTime deadline, CancellationToken caller)
+    /// <param name="context">The request; it is aborted when the caller disconnects or the deadline passes.</param>
+    /// <param name="organisation">The organisation that the request names; empty if unknown.</param>
+    internal RpcException Map(Exception exception, string method, DateTime deadline, HttpContext context, string organisation = "") =>
+        Count(StatusOf(exception, method, deadline, context.RequestAborted), method, context, organisation);
+
+    private RpcException Map(Exception exception, ServerCallContext context, string organisation = "") =>
+        Count(StatusOf(exception, context.Method, context.Deadline, context.CancellationToken), context.Method, context.GetHttpContext(), organisation);
+
+    private RpcException Count(RpcException mapped, string method, HttpContext context, string organisation)
     {
-        var mapped = StatusOf(exception, method, deadline, caller);
-        metrics.Failed(method, mapped.StatusCode, mapped.Status.Detail, clock.GetUtcNow());
+        var caller = context.CallerId() is { Length: > 0 } credential ? credential : context.Connection.RemoteIpAddress?.ToString() ?? "";
+        metrics.Failed(method, mapped.StatusCode, mapped.Status.Detail, caller, organisation, clock.GetUtcNow());
         return mapped;
     }
-
-    private RpcException Map(Exception exception, ServerCallContext context) =>
-        Map(exception, context.Method, context.Deadline, context.CancellationToken);
 
     private RpcException StatusOf(Exception exception, string method, DateTime deadline, CancellationToken caller)
     {

@@ -51,6 +51,9 @@ internal sealed class FactEndpoint(
 
     private int _imports;
 
+    /// <summary>Imports under way.</summary>
+    internal int Imports => Volatile.Read(ref _imports);
+
     /// <inheritdoc/>
     public override async Task<V1.RecordFactsResponse> RecordFacts(V1.RecordFactsRequest request, ServerCallContext context)
     {

@@ -9,6 +9,7 @@ using Lookup.Server.Access;
 using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
 using Lookup.Server.Store;
+using Lookup.Server.Telemetry;
 
 namespace Lookup.Server.Facts;
 
@@ -22,6 +23,7 @@ namespace Lookup.Server.Facts;
 /// <param name="replica">The replica of this process, updated before the call returns; null for none.</param>
 /// <param name="options">Has the limit of new sources; null for no limit.</param>
 /// <param name="registry">The records of organisations; null if only facts define organisations.</param>
+/// <param name="metrics">Counts the facts; null for none.</param>
 internal sealed class FactWriter(
     IFactWriter store,
     INameStore names,
@@ -31,7 +33,8 @@ internal sealed class FactWriter(
     TimeProvider clock,
     FilterReplica? replica = null,
     LookupServerOptions? options = null,
-    RegistryReplica? registry = null)
+    RegistryReplica? registry = null,
+    FactMetrics? metrics = null)
 {
     // Source of restricting facts once the limit is reached: they must not be lost.
     private const string ManySources = "(more new sources than a day may have)";
@@ -108,13 +111,13 @@ internal sealed class FactWriter(
         var next = 0;
         for (var i = 0; i < outcomes.Length; i++)
         {
-            if (outcomes[i] is not null)
+            if (outcomes[i] is null)
             {
-                continue;
+                outcomes[i] = await OutcomeAsync(facts[i], stored, written, next, ends[i], caller, cancellation) with { Warnings = warnings[i] ?? [] };
+                next = ends[i];
             }
 
-            outcomes[i] = await OutcomeAsync(facts[i], stored, written, next, ends[i], caller, cancellation) with { Warnings = warnings[i] ?? [] };
-            next = ends[i];
+            metrics?.Count(facts[i], outcomes[i].Outcome);
         }
 
         return (outcomes, written.Token.ToString());

@@ -139,6 +139,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         var app = builder.Build();
         Map(app, options);
         app.Services.GetRequiredService<StateMetrics>();
+        app.Services.GetRequiredService<ProcessMetrics>();
         return new LookupHost(app);
     }
 
@@ -208,10 +209,17 @@ public sealed partial class LookupHost : IAsyncDisposable
     private static void UseKestrel(WebApplicationBuilder builder, LookupServerOptions options, TimeProvider clock)
     {
         var tls = ServerTls.Load(options, clock);
+        var connections = new Connections();
+        builder.Services.AddSingleton(connections);
+        if (tls is not null)
+        {
+            builder.Services.AddSingleton(tls);
+        }
+
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             tls?.Log = kestrel.ApplicationServices.GetRequiredService<ILogger<ServerTls>>();
-            Listen(kestrel, options, tls);
+            Listen(kestrel, options, tls, connections);
         });
         if (tls is not null)
         {
@@ -219,7 +227,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         }
     }
 
-    private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options, ServerTls? tls)
+    private static void Listen(KestrelServerOptions kestrel, LookupServerOptions options, ServerTls? tls, Connections connections)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
@@ -234,6 +242,18 @@ public sealed partial class LookupHost : IAsyncDisposable
         void Use(ListenOptions listen, HttpProtocols protocols)
         {
             listen.Protocols = protocols;
+            listen.Use(next => async connection =>
+            {
+                connections.Enter();
+                try
+                {
+                    await next(connection);
+                }
+                finally
+                {
+                    connections.Leave();
+                }
+            });
             if (options.AsksCredentials)
             {
                 // Before TLS: an unfinished handshake also takes a slot.
@@ -261,7 +281,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         var storeClock = new StoreClock(clock);
         services.AddSingleton(storeClock).AddSingleton<TimeProvider>(storeClock);
         AddStore(services, store, clock);
-        services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>();
+        services.AddSingleton<StoreMetrics>().AddSingleton<StateMetrics>().AddSingleton<Instance>().AddSingleton<Capacity>().AddSingleton<ProcessMetrics>();
         services.AddSingleton<FilterMetrics>().AddHostedService(s => s.GetRequiredService<FilterMetrics>());
         // Its reads are not checks: they would count filter false positives twice.
         // Created late, because the reader needs the replica, which the audit observes.
@@ -269,7 +289,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             () => ActivatorUtilities.CreateInstance<FactReader>(s, store.Reader, new FactCache(store.Manifest.Partitions, bytes: 0)))));
         services.AddHostedService(s => s.GetRequiredService<AllowAudit>());
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<AllowAudit>());
-        services.AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>());
+        services.AddSingleton<LiveState>().AddSingleton<LiveFeed>().AddHostedService(s => s.GetRequiredService<LiveFeed>()).AddHostedService<LiveBoard>();
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
@@ -282,8 +302,8 @@ public sealed partial class LookupHost : IAsyncDisposable
             s.GetServices<IReplicaObserver>()));
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
-        services.AddSingleton<BatchLimiter>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>().AddSingleton<HypotheticalChecks>();
-        services.AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<BlockWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
+        services.AddSingleton<BatchLimiter>().AddSingleton<OpenLists>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>().AddSingleton<HypotheticalChecks>();
+        services.AddSingleton<FactMetrics>().AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<BlockWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
         services.AddSingleton<KnownOrganisations>();
         services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();
@@ -307,7 +327,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<IRegistryStore>(s => s.GetRequiredService<InstrumentedStore>());
         services.AddSingleton<IStoreMaintenance>(s => s.GetRequiredService<InstrumentedStore>());
         services.AddSingleton(store.Manifest).AddSingleton(store.EncryptionKeys).AddSingleton(store.Names).AddSingleton(store.Feed);
-        services.AddSingleton(store.Imports).AddSingleton(store.Access).AddSingleton(store.Filters);
+        services.AddSingleton(new InstanceBoard(store.Instances)).AddSingleton(store.Imports).AddSingleton(store.Access).AddSingleton(store.Filters);
     }
 
     private static void AddAccess(IServiceCollection services, LookupServerOptions options)

@@ -12,6 +12,7 @@ using Lookup.Server.Access;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 using Lookup.Server.Store;
+using Lookup.Server.Telemetry;
 using Step = Lookup.V1.LoadSnapshotRequest.StepOneofCase;
 
 namespace Lookup.Server.Imports;
@@ -30,7 +31,8 @@ internal sealed class SnapshotLoader(
     TimeProvider clock,
     Drain drain,
     AccessControl access,
-    DualApproval approval) : IDisposable
+    DualApproval approval,
+    FactMetrics metrics) : IDisposable
 {
     /// <summary>The maximum numbers in one message.</summary>
     internal const int MaxChunk = 8_192;
@@ -126,13 +128,19 @@ internal sealed class SnapshotLoader(
         try
         {
             var total = difference.Additions + difference.Removals + difference.Changes;
+            var counted = 0L;
             await load.ApplyAsync(
                 writer,
                 registry,
                 session,
                 TimeSpan.FromMilliseconds(options.FreshnessBoundMs),
-                written => responses.WriteAsync(
-                    new V1.LoadSnapshotResponse { Progress = new V1.LoadSnapshotProgress { Written = written, Total = total } }, stop),
+                written =>
+                {
+                    metrics.CountRegister(written - counted);
+                    counted = written;
+                    return responses.WriteAsync(
+                        new V1.LoadSnapshotResponse { Progress = new V1.LoadSnapshotProgress { Written = written, Total = total } }, stop);
+                },
                 stop);
         }
         catch

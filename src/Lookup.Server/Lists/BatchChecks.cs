@@ -26,9 +26,10 @@ internal sealed class BatchChecks(ChunkServices services, StreamLeases leases)
         caller.Demand(open.Organisation, now);
         using var lease = services.Access.IsOn ? leases.Open(caller, Roles.Check) : null;
         services.Limiter.OpenStream();
+        using var list = services.Lists.Begin(open.Organisation, caller.Id);
         try
         {
-            return await DecideAsync(request, open, caller, context);
+            return await DecideAsync(request, open, caller, list, context);
         }
         finally
         {
@@ -59,7 +60,7 @@ internal sealed class BatchChecks(ChunkServices services, StreamLeases leases)
         Receipt = request.Receipt,
     };
 
-    private async Task<V1.CheckBatchResponse> DecideAsync(V1.CheckBatchRequest request, OpenStream open, Caller caller, ServerCallContext context)
+    private async Task<V1.CheckBatchResponse> DecideAsync(V1.CheckBatchRequest request, OpenStream open, Caller caller, OpenList list, ServerCallContext context)
     {
         var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical)
             ? new ListReceipts(services.Receipts, open, context.GetHttpContext().CallerId())
@@ -77,6 +78,7 @@ internal sealed class BatchChecks(ChunkServices services, StreamLeases leases)
             var job = services.Rent();
             var answer = await job.DecideAsync(chunk, open, context.CancellationToken);
             Add(response, answer);
+            list.Add(answer.Verdicts.Count);
             if (receipts is not null)
             {
                 response.Receipt = receipts.Add(job, chunk.Sequence);

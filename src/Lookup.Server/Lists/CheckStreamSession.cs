@@ -42,7 +42,9 @@ internal sealed class CheckStreamSession(
             var receipts = services.Receipts.Wants(open.Receipt, open.Hypothetical)
                 ? new ListReceipts(services.Receipts, open, context.GetHttpContext().CallerId())
                 : null;
-            writing = WriteAsync(receipts, stop, writes);
+            // A stream of single checks is a dialer, not a list.
+            using var list = open.Decisions ? null : services.Lists.Begin(open.Organisation, context.GetHttpContext().CallerId());
+            writing = WriteAsync(receipts, list, stop, writes);
             await ReadAsync(open, reads, stop.Token);
             _inFlight.Writer.TryComplete();
             await writing;
@@ -136,7 +138,7 @@ internal sealed class CheckStreamSession(
         }
     }
 
-    private async Task WriteAsync(ListReceipts? receipts, CancellationTokenSource stop, IdleLimit idle)
+    private async Task WriteAsync(ListReceipts? receipts, OpenList? list, CancellationTokenSource stop, IdleLimit idle)
     {
         try
         {
@@ -147,6 +149,7 @@ internal sealed class CheckStreamSession(
                 idle.Start();
                 await responses.WriteAsync(response, idle.Token);
                 idle.Stop();
+                list?.Add(response.Verdicts.Count);
                 services.Return(job);
             }
         }

@@ -26,6 +26,7 @@ internal sealed class ChunkJob
     private Question _question;
     private RegisterSnapshots _registers = null!;
     private TimeSpan _registryAge;
+    private bool _isKnown;
 
     internal ChunkJob(ChunkServices services)
     {
@@ -42,6 +43,7 @@ internal sealed class ChunkJob
     {
         using var span = Tracing.IsOn ? Tracing.StartSpan("chunk") : null;
         span?.SetTag("lookup.numbers", Math.Max(chunk.Numbers.Count, chunk.Texts.Count));
+        var started = _services.Clock.GetTimestamp();
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         await FillAsync(chunk, open, cancellation);
         var asked = open.At(now);
@@ -50,6 +52,7 @@ internal sealed class ChunkJob
         {
             var registry = await RegistryAsync(open, cancellation);
             (_question, _registers) = (asked.Resolve(registry, _services.Organisations.IsKnown(_question.Organisation) is true), registry.Registers);
+            _isKnown = registry.Find(open.Organisation) is not null;
             _registryAge = _services.Clock.AgeAt(registry.ReadAt, _services.Clock.GetTimestamp());
             await DecideAsync(_question, registry, open, cancellation);
             if (_services.Shadow.IsOn && !open.Hypothetical)
@@ -64,6 +67,7 @@ internal sealed class ChunkJob
 
         Write(chunk, open, asked.Question.CallTime, now);
         CountDecisions(open, now);
+        _services.Lists.Decided(_services.Clock.GetElapsedTime(started));
         return _response;
     }
 
@@ -114,6 +118,7 @@ internal sealed class ChunkJob
             }
 
             _services.Metrics.Decided(EntryPoint.Stream, distinct[i].Verdict, distinct[i].Reason, _counts[i]);
+            _services.Metrics.DecidedFor(open.Organisation, _isKnown, distinct[i].Verdict, _counts[i]);
             if (distinct[i].Verdict == Verdict.Allow && !open.Hypothetical && _services.Audit.Wants())
             {
                 Audit(answers.IndexOf(i), now);

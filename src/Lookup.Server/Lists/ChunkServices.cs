@@ -24,6 +24,7 @@ internal sealed record ChunkServices(
     RegimeSet Regimes,
     NumberCipher Cipher,
     BatchLimiter Limiter,
+    OpenLists Lists,
     ServiceMetrics Metrics,
     AllowAudit Audit,
     ShadowRun Shadow,

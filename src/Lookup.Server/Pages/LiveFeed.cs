@@ -27,6 +27,8 @@ internal sealed class LiveFeed(
     Instance instance,
     ShadowRun shadow,
     RegimeSet regimes,
+    LiveState state,
+    FactMetrics facts,
     LookupServerOptions options,
     TimeProvider clock) : BackgroundService
 {
@@ -38,30 +40,98 @@ internal sealed class LiveFeed(
     private Dictionary<(Verdict, ReasonCode), double> _before = [];
     private Totals _totals;
     private HistogramBase? _spare;
+    private readonly LiveHour _hour = new();
+    private int _readers;
     private long _taken;
 
-    /// <summary>Returns the kept samples, then each new one, until cancelled. A slow reader misses some.</summary>
-    internal async IAsyncEnumerable<IReadOnlyList<LiveSample>> FollowAsync([EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>The summaries of all instances, as they were read last.</summary>
+    internal IReadOnlyList<LiveInstance> Instances { get; set; } = [];
+
+    /// <summary>The newest imports, as they were read last.</summary>
+    internal IReadOnlyList<LiveImport> Imports { get; set; } = [];
+
+    /// <summary>Open pages.</summary>
+    internal int Readers => Volatile.Read(ref _readers);
+
+    /// <summary>Returns what was kept, then each new sample, until cancelled. A slow reader misses some.</summary>
+    internal async IAsyncEnumerable<(LiveHistory? Before, IReadOnlyList<LiveSample> New)> FollowAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
-        var seen = 0L;
-        while (!cancellation.IsCancellationRequested)
+        Interlocked.Increment(ref _readers);
+        try
         {
-            IReadOnlyList<LiveSample> news;
-            Task next;
+            LiveHistory? before;
+            long seen;
             lock (_samples)
             {
-                news = [.. _samples.Skip(_samples.Count - (int)Math.Min(_samples.Count, _taken - seen))];
-                (seen, next) = (_taken, _next.Task);
+                // The newest sample follows with its state, and with the point of the hour that it ended.
+                var hour = _samples.LastOrDefault()?.HourPoint is null ? _hour.All : _hour.All.SkipLast(1);
+                before = new LiveHistory([.. _samples.SkipLast(1).Select(PointOf)], [.. hour]);
+                seen = _taken - Math.Min(_samples.Count, 1);
             }
 
-            if (news.Count > 0)
+            while (!cancellation.IsCancellationRequested)
             {
-                yield return news;
-            }
+                IReadOnlyList<LiveSample> news;
+                Task next;
+                lock (_samples)
+                {
+                    news = [.. _samples.Skip(_samples.Count - (int)Math.Min(_samples.Count, _taken - seen))];
+                    (seen, next) = (_taken, _next.Task);
+                }
 
-            await next.WaitAsync(cancellation);
+                if (news.Count > 0)
+                {
+                    yield return (before, news);
+                    before = null;
+                }
+
+                await next.WaitAsync(cancellation);
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _readers);
         }
     }
+
+    /// <summary>Returns the summary of this instance; null before the first sample.</summary>
+    internal LiveInstance? Summary()
+    {
+        lock (_samples)
+        {
+            return _samples.LastOrDefault() is not { } last ? null : new LiveInstance
+            {
+                Id = instance.Id,
+                Host = instance.Host,
+                Process = instance.Process,
+                Version = instance.Version,
+                Started = instance.Started,
+                At = last.Time,
+                Outlook = last.Outlook,
+                Checks = _samples.Average(one => one.Checks),
+                Decisions = _samples.Average(one => one.Rates.Sum(rate => rate.PerSecond)),
+                P50 = last.FiveMinutes.P50,
+                P99 = last.FiveMinutes.P99,
+                Age = last.Ages.Contains(null) ? null : last.Ages.Max(),
+                WrongAllows = last.WrongAllows,
+                Memory = last.Memory,
+            };
+        }
+    }
+
+    private static LivePoint PointOf(LiveSample sample) => new()
+    {
+        Time = sample.Time,
+        Rates = sample.Rates,
+        Checks = sample.Checks,
+        P50 = sample.P50,
+        P99 = sample.P99,
+        P999 = sample.P999,
+        Max = sample.Max,
+        Facts = sample.Facts,
+        Objections = sample.Objections,
+        Memory = sample.Memory,
+    };
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -88,7 +158,7 @@ internal sealed class LiveFeed(
         TaskCompletionSource old;
         lock (_samples)
         {
-            _samples.Enqueue(sample);
+            _samples.Enqueue(sample with { HourPoint = _hour.Add(PointOf(sample)) });
             if (_samples.Count > Kept)
             {
                 _samples.Dequeue();
@@ -120,27 +190,36 @@ internal sealed class LiveFeed(
             .ToArray();
         _before = counts;
         var times = _spare = metrics.CheckTimes.GetIntervalHistogram(_spare);
-        var state = monitor.Current;
+        var (fiveMinutes, hour) = _hour.AddTimes(times);
+        var second = LiveWindow.TimesOf(times);
+        var serving = monitor.Current;
         var (before, totals) = (_totals, TotalsNow());
         _totals = totals;
+        var (ages, looks, registers) = (Ages(), Filters(), state.Registers());
         return new LiveSample
         {
             Time = clock.GetUtcNow().ToUnixTimeMilliseconds(),
-            Serving = state.Serving,
-            Why = Redaction.Mask(state.Why),
+            Outlook = state.Judge(ages, looks, registers),
+            Serving = serving.Serving,
+            Why = Redaction.Mask(serving.Why),
             Rates = rates,
             Checks = times.TotalCount / seconds,
-            P50 = Microseconds(times, 50),
-            P99 = Microseconds(times, 99),
-            P999 = Microseconds(times, 99.9),
-            Max = times.TotalCount == 0 ? null : times.GetMaxValue() / 1_000.0,
-            Ages = Ages(),
+            P50 = second.P50,
+            P99 = second.P99,
+            P999 = second.P999,
+            Max = second.Max,
+            FiveMinutes = fiveMinutes,
+            Hour = hour,
+            Facts = (totals.Facts - before.Facts) / seconds,
+            Objections = (totals.Objections - before.Objections) / seconds,
+            Memory = Capacity.MemoryUsed,
+            Ages = ages,
             BoundMs = options.FreshnessBoundMs,
             WrongAllows = audit.CountOf(AllowAudit.Outcome.Wrong),
             AuditsConfirmed = audit.CountOf(AllowAudit.Outcome.Confirmed),
             AuditsUnfinished = audit.CountOf(AllowAudit.Outcome.Unfinished) + audit.CountOf(AllowAudit.Outcome.Dropped),
-            Errors = metrics.Recent(),
-            Store = state.Store,
+            Errors = metrics.Errors.All(),
+            Store = serving.Store,
             Servers = store.Servers.Count,
             SilentServers = store.Servers.Silent,
             StoreErrors = (totals.StoreErrors - before.StoreErrors) / seconds,
@@ -148,14 +227,19 @@ internal sealed class LiveFeed(
             CacheMisses = (totals.CacheMisses - before.CacheMisses) / seconds,
             FilterConfirmed = (totals.Confirmed - before.Confirmed) / seconds,
             FalsePositives = (totals.FalsePositives - before.FalsePositives) / seconds,
-            Filters = Filters(),
+            Filters = looks,
             Instance = instance,
             Unverified = regimes.DescribeUnverified(clock.GetUtcNow()),
             Shadow = shadow.SoFar,
+            Registers = registers,
+            Lists = state.Lists(),
+            Imports = Imports,
+            Loads = state.Loads(),
+            Instances = Instances,
         };
     }
 
-    private Totals TotalsNow() => new(storeCalls.Errors, records.Hits, records.Misses, filters.Confirmed, filters.FalsePositives);
+    private Totals TotalsNow() => new(storeCalls.Errors, records.Hits, records.Misses, filters.Confirmed, filters.FalsePositives, facts.Recorded, facts.Objections);
 
     private LiveFilter?[] Filters()
     {
@@ -181,8 +265,5 @@ internal sealed class LiveFeed(
         return ages;
     }
 
-    private static double? Microseconds(HistogramBase times, double percentile) =>
-        times.TotalCount == 0 ? null : times.GetValueAtPercentile(percentile) / 1_000.0;
-
-    private readonly record struct Totals(double StoreErrors, double CacheHits, double CacheMisses, double Confirmed, double FalsePositives);
+    private readonly record struct Totals(double StoreErrors, double CacheHits, double CacheMisses, double Confirmed, double FalsePositives, double Facts, double Objections);
 }

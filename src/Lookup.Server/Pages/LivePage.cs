@@ -22,8 +22,6 @@ internal static class LivePage
         (ObserverPage.Style, "live.css", "text/css; charset=utf-8"),
     ];
 
-    private static int _readers;
-
     /// <summary>Adds the endpoints.</summary>
     internal static void Map(WebApplication app)
     {
@@ -41,7 +39,7 @@ internal static class LivePage
         }
 
         app.MapGet(ObserverPage.Events, (HttpContext context, LiveFeed feed, Drain drain) =>
-            Volatile.Read(ref _readers) >= MaxReaders
+            feed.Readers >= MaxReaders
                 ? Results.StatusCode(StatusCodes.Status503ServiceUnavailable)
                 : (IResult)TypedResults.ServerSentEvents(EventsAsync(feed, drain, context.RequestAborted))).WithMetadata(ObserverPage.Instance);
         app.MapMetrics(ObserverPage.Metrics, ((ServiceMetrics)app.Services.GetService(typeof(ServiceMetrics))!).Registry).WithMetadata(ObserverPage.Instance);
@@ -50,31 +48,29 @@ internal static class LivePage
     private static async IAsyncEnumerable<SseItem<string>> EventsAsync(
         LiveFeed feed, Drain drain, [EnumeratorCancellation] CancellationToken aborted)
     {
-        Interlocked.Increment(ref _readers);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(aborted, drain.Begun);
-        try
+        await using var samples = feed.FollowAsync(end.Token).GetAsyncEnumerator(end.Token);
+        while (await NextAsync())
         {
-            await using var samples = feed.FollowAsync(end.Token).GetAsyncEnumerator(end.Token);
-            while (await NextAsync())
+            var (before, news) = samples.Current;
+            if (before is not null)
             {
-                yield return new SseItem<string>(JsonSerializer.Serialize(samples.Current, LiveJson.Default.IReadOnlyListLiveSample), "samples");
+                yield return new SseItem<string>(JsonSerializer.Serialize(before, LiveJson.Default.LiveHistory), "history");
             }
 
-            async ValueTask<bool> NextAsync()
-            {
-                try
-                {
-                    return await samples.MoveNextAsync();
-                }
-                catch (OperationCanceledException)
-                {
-                    return false;
-                }
-            }
+            yield return new SseItem<string>(JsonSerializer.Serialize(news, LiveJson.Default.IReadOnlyListLiveSample), "samples");
         }
-        finally
+
+        async ValueTask<bool> NextAsync()
         {
-            Interlocked.Decrement(ref _readers);
+            try
+            {
+                return await samples.MoveNextAsync();
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
         }
     }
 

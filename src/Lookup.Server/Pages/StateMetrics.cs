@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.Redis.Following;
 using Lookup.Redis.Maintenance;
@@ -32,7 +33,7 @@ internal sealed class StateMetrics
     private readonly RegistryReplica _registry;
 
     public StateMetrics(
-        ServiceMetrics metrics, FilterReplica replica, StoreManifest manifest, IStoreMaintenance store, StoreMonitor monitor, FactCache records, RegistryReplica registry, Instance instance,
+        ServiceMetrics metrics, FilterReplica replica, StoreManifest manifest, IStoreMaintenance store, StoreMonitor monitor, FactCache records, RegistryReplica registry, Instance instance, RegimeSet regimes,
         LookupServerOptions options, TimeProvider clock)
     {
         (_replica, _manifest, _store, _monitor, _registry, _clock) = (replica, manifest, store, monitor, registry, clock);
@@ -50,11 +51,21 @@ internal sealed class StateMetrics
         _age = make.CreateGauge("lookup_partition_age_seconds", "Age of the partition's filter; absent if the partition is not followed.", ["partition"]);
         _registerAge = make.CreateGauge(
             "lookup_register_age_seconds", "Age of the latest loaded snapshot of a register; absent if none is loaded.", ["register"]);
+        var limits = make.CreateGauge(
+            "lookup_register_max_age_seconds", "The oldest snapshot of a register that its strictest rule accepts; absent without a limit.", ["register"]);
+        foreach (var register in regimes.Registers)
+        {
+            if (regimes.MaxAgeDaysOf(register.Name) is { } days)
+            {
+                limits.WithLabels(register.Name).Set(TimeSpan.FromDays(days).TotalSeconds);
+            }
+        }
+
         make.CreateGauge("lookup_freshness_bound_seconds", "Filters older than this are not used; everything is read from the store.")
             .Set(options.FreshnessBoundMs / 1_000.0);
         make.CreateGauge("lookup_start_time_seconds", "When the instance started, in Unix seconds.").Set(instance.Started / 1_000.0);
-        make.CreateGauge("lookup_instance_info", "Always 1; the labels identify the instance.", ["version", "host", "process", "epoch"])
-            .WithLabels(instance.Version, instance.Host, instance.Process.ToString(CultureInfo.InvariantCulture), instance.Epoch).Set(1);
+        make.CreateGauge("lookup_instance_info", "Always 1; the labels identify the instance.", ["version", "host", "process", "epoch", "id"])
+            .WithLabels(instance.Version, instance.Host, instance.Process.ToString(CultureInfo.InvariantCulture), instance.Epoch, instance.Id).Set(1);
         var hits = make.CreateCounter("lookup_record_cache_hits_total", "Numbers answered from the fact cache.");
         var misses = make.CreateCounter("lookup_record_cache_misses_total", "Numbers not in the fact cache that had to be read.");
         var evictions = make.CreateCounter("lookup_record_cache_evictions_total", "Entries evicted from the fact cache to free memory.");

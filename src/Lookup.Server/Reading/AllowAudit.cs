@@ -257,9 +257,9 @@ internal sealed class AllowAudit : BackgroundService, IReplicaObserver
     {
         _wrong.Inc();
         _log.LogError(
-            "WRONG ALLOW: {Number} for organisation {Organisation:x16} was allowed at {At:yyyy-MM-ddTHH:mm:ss.fffZ}; an exact read says {Verdict}, {Reason}",
+            "WRONG ALLOW: {Number} for organisation {Organisation} was allowed at {At:yyyy-MM-ddTHH:mm:ss.fffZ}; an exact read says {Verdict}, {Reason}",
             answer.Number.ToString(),
-            answer.Question.Organisation,
+            answer.Question.OrganisationName,
             DateTimeOffset.FromUnixTimeMilliseconds(answer.At),
             again.Verdict,
             again.Primary);

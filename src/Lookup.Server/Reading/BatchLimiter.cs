@@ -13,7 +13,14 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
 
     private readonly SemaphoreSlim _slots = new(options.BatchWorkers);
     private int _streams;
+    private int _waiting;
     private long _lastCheck = -QuietMs;
+
+    /// <summary>Open streams.</summary>
+    internal int Streams => Volatile.Read(ref _streams);
+
+    /// <summary>Slots in use, and chunks that wait for one.</summary>
+    internal int Wanted => options.BatchWorkers - _slots.CurrentCount + Volatile.Read(ref _waiting);
 
     /// <summary>Opens a stream.</summary>
     /// <exception cref="Grpc.Core.RpcException">RESOURCE_EXHAUSTED: the limit of streams is reached.</exception>
@@ -39,7 +46,18 @@ internal sealed class BatchLimiter(LookupServerOptions options) : IDisposable
         if (!_slots.Wait(0, CancellationToken.None))
         {
             var limit = TimeSpan.FromMilliseconds(options.BatchWaitLimitMs);
-            if (!await _slots.WaitAsync(limit, cancellation))
+            Interlocked.Increment(ref _waiting);
+            bool entered;
+            try
+            {
+                entered = await _slots.WaitAsync(limit, cancellation);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
+
+            if (!entered)
             {
                 throw RpcErrors.Exhausted("The service is busy with single checks and other lists; retry later or at another instance.", options.BatchRetryAfterMs);
             }

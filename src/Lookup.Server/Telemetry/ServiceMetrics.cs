@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text.Json;
 using Grpc.Core;
 using HdrHistogram;
@@ -16,13 +17,6 @@ internal enum EntryPoint : byte
     Reserve,
 }
 
-/// <summary>A failed call.</summary>
-/// <param name="At">When.</param>
-/// <param name="Method">The method.</param>
-/// <param name="Status">The status.</param>
-/// <param name="Detail">The message to the caller, numbers masked.</param>
-internal sealed record RecentError(DateTimeOffset At, string Method, string Status, string Detail);
-
 /// <summary>
 /// The service's own metrics, for /metrics and the operations page. Times are in seconds. Metric names are part of the
 /// interface; docs/operate/operations.md lists them.
@@ -35,7 +29,12 @@ internal sealed class ServiceMetrics
         25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 10,
     ];
 
-    private const int MaxRecent = 50;
+    // Lists take seconds to hours; Watch streams last for days.
+    private static readonly double[] StreamBuckets = [0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200, 86_400];
+
+    // Each has a series for each verdict.
+    private const int MaxOrganisations = 100;
+
     private const long LongestTime = 60_000_000_000;
 
     private static readonly int Verdicts = 1 + Enum.GetValues<Verdict>().Max(v => (int)v);
@@ -48,7 +47,10 @@ internal sealed class ServiceMetrics
     private readonly Counter _errors;
     private readonly ConcurrentDictionary<string, Histogram.Child> _called = new(StringComparer.Ordinal);
     private readonly Histogram.Child _check;
-    private readonly ConcurrentQueue<RecentError> _recent = new();
+    private readonly Histogram _streams;
+    private readonly ConcurrentDictionary<string, Counter.Child[]> _byOrganisation = new(StringComparer.Ordinal);
+    private readonly Counter _organisations;
+    private readonly Counter.Child[] _others;
 
     public ServiceMetrics()
     {
@@ -62,7 +64,20 @@ internal sealed class ServiceMetrics
             ["method"],
             new HistogramConfiguration { Buckets = Buckets });
         _errors = metrics.CreateCounter("lookup_call_errors_total", "Calls that ended with a status other than OK.", ["method", "status"]);
+        // Alerts add up the failures; a series that is not there yet would make the sum empty.
+        _errors.WithLabels("Check", nameof(StatusCode.Unavailable));
         _check = _seconds.WithLabels("Check");
+        _streams = metrics.CreateHistogram(
+            "lookup_stream_duration_seconds",
+            "Time from the start of a stream to its end, also of one that failed.",
+            ["method"],
+            new HistogramConfiguration { Buckets = StreamBuckets });
+        _streams.WithLabels("CheckStream");
+        _organisations = metrics.CreateCounter(
+            "lookup_organisation_decisions_total",
+            "Decisions for calls of an organisation with a record; all others, and those beyond the first hundred, count as (other).",
+            ["organisation", "verdict"]);
+        _others = Children("(other)");
         Factory = metrics;
     }
 
@@ -93,30 +108,51 @@ internal sealed class ServiceMetrics
             seconds = _called.GetOrAdd(method, m => _seconds.WithLabels(Short(m)));
         }
 
-        seconds.Observe(took.TotalSeconds);
+        if (Tracing.IsOn && Activity.Current is { Recorded: true })
+        {
+            // Leads from a slow bucket to the trace of a call in it.
+            seconds.Observe(took.TotalSeconds, Exemplar.FromTraceContext());
+        }
+        else
+        {
+            seconds.Observe(took.TotalSeconds);
+        }
+
         if (ReferenceEquals(seconds, _check))
         {
             CheckTimes.RecordValue(Math.Clamp((long)took.TotalNanoseconds, 0, LongestTime));
         }
     }
 
+    /// <summary>Records a stream that ended, also by a failure.</summary>
+    internal void StreamEnded(string method, TimeSpan took) => _streams.WithLabels(Short(method)).Observe(took.TotalSeconds);
+
+    /// <summary>Counts decisions of an organisation.</summary>
+    /// <param name="organisation">Its name.</param>
+    /// <param name="isKnown">Whether it has a record. The name of any other is the caller's text and never becomes a label.</param>
+    /// <param name="verdict">The verdict.</param>
+    /// <param name="count">How many.</param>
+    internal void DecidedFor(string organisation, bool isKnown, Verdict verdict, int count = 1) =>
+        (isKnown ? _byOrganisation.TryGetValue(organisation, out var known) ? known : ChildrenOf(organisation) : _others)[(int)verdict].Inc(count);
+
     /// <summary>Records a failed call.</summary>
-    internal void Failed(string method, StatusCode status, string detail, DateTimeOffset at)
+    /// <param name="method">Its path.</param>
+    /// <param name="status">Its status.</param>
+    /// <param name="detail">The message to the caller.</param>
+    /// <param name="caller">The credential, or the address if none is required.</param>
+    /// <param name="organisation">The organisation that the request names; empty if unknown.</param>
+    /// <param name="at">When.</param>
+    internal void Failed(string method, StatusCode status, string detail, string caller, string organisation, DateTimeOffset at)
     {
         _errors.WithLabels(Short(method), status.ToString()).Inc();
-        if (status is StatusCode.Cancelled)
+        if (status is not StatusCode.Cancelled)
         {
-            return;
-        }
-
-        _recent.Enqueue(new RecentError(at, Short(method), status.ToString(), Redaction.Mask(detail)));
-        while (_recent.Count > MaxRecent && _recent.TryDequeue(out _))
-        {
+            Errors.Add(Short(method), status, detail, caller, organisation, at);
         }
     }
 
-    /// <summary>The latest failures, oldest first. Numbers are masked.</summary>
-    internal IReadOnlyList<RecentError> Recent() => [.. _recent];
+    /// <summary>The latest causes of failed calls.</summary>
+    internal RecentErrors Errors { get; } = new();
 
     /// <summary>Decisions so far by verdict and reason.</summary>
     internal IEnumerable<(Verdict Verdict, ReasonCode Reason, double Count)> Decisions()
@@ -142,6 +178,12 @@ internal sealed class ServiceMetrics
         Volatile.Write(ref _decided[index], child);
         return child;
     }
+
+    private Counter.Child[] ChildrenOf(string organisation) =>
+        _byOrganisation.Count < MaxOrganisations ? _byOrganisation.GetOrAdd(organisation, Children) : _others;
+
+    private Counter.Child[] Children(string organisation) =>
+        [.. Enumerable.Range(0, Verdicts).Select(v => _organisations.WithLabels(organisation, Name(((Verdict)v).ToString())))];
 
     // Method names are unique without their services.
     private static string Short(string method) => method[(method.LastIndexOf('/') + 1)..];

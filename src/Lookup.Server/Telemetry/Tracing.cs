@@ -53,7 +53,7 @@ internal static class Tracing
 
         services.AddOpenTelemetry().WithTracing(tracing => tracing
             .AddSource(Name)
-            .ConfigureResource(resource => resource.AddService(Name, serviceInstanceId: Environment.MachineName))
+            .ConfigureResource(static resource => resource.AddDetector(static services => new InstanceResource(services.GetRequiredService<Instance>())))
             .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(options.TracePerMille / 1_000.0)))
             .AddOtlpExporter(otlp =>
             {
@@ -111,5 +111,13 @@ internal static class Tracing
         {
             span.SetStatus(ActivityStatusCode.Error);
         }
+    }
+
+    private sealed class InstanceResource(Instance instance) : IResourceDetector
+    {
+        public Resource Detect() => ResourceBuilder.CreateEmpty()
+            .AddService(Name, serviceVersion: instance.Version, serviceInstanceId: instance.Id)
+            .AddAttributes([KeyValuePair.Create("host.name", (object)instance.Host)])
+            .Build();
     }
 }

@@ -43,6 +43,9 @@ internal sealed class ChangeHub : IReplicaObserver
     /// <summary>The changes of one partition.</summary>
     internal ChangeRing this[int partition] => _rings[partition];
 
+    /// <summary>Open streams.</summary>
+    internal int Streams => Volatile.Read(ref _watchers);
+
     /// <summary>Adds a stream: changes are kept until every stream has called <see cref="Leave"/>.</summary>
     /// <returns>The number of streams.</returns>
     internal int Join() => Interlocked.Increment(ref _watchers);

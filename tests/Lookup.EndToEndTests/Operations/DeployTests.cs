@@ -26,11 +26,14 @@ public sealed partial class DeployTests : IAsyncLifetime
         await _server.Facts.RecordFactsAsync(Samples.Record(Samples.Consent(number)), cancellationToken: Ct);
         await _server.Lookup.CheckAsync(Samples.Check(number), cancellationToken: Ct);
         await Assert.ThrowsAsync<RpcException>(() => _server.Lookup.CheckAsync(new CheckRequest { Number = "1" }, cancellationToken: Ct).ResponseAsync);
-        var scrape = await Scrape.UntilAsync(_server, s => s.Value("lookup_filter_fill_ratio{partition=\"0\"}") is not null);
+        await _server.Store.Registry.AddSnapshotAsync("ie-ndd", ShiftedClock.Afternoon.AddDays(-1).ToUnixTimeMilliseconds(), Ct);
+        var scrape = await Scrape.UntilAsync(_server, s => s.Value("lookup_filter_fill_ratio{partition=\"0\"}") is not null && s.Value("lookup_register_age_seconds{register=\"ie-ndd\"}") is not null);
         _given = scrape.Series.Select(line => Series().Match(line)).Where(match => match.Success).GroupBy(match => match.Groups[1].Value).ToDictionary(
             group => group.Key,
             group => group.SelectMany(match => Label().Matches(match.Groups[2].Value).Select(label => (label.Groups[1].Value, label.Groups[2].Value)))
                 .GroupBy(label => label.Item1).ToDictionary(label => label.Key, label => label.Select(one => one.Item2).ToHashSet()));
+        // A service with TLS has it; CapacityMetricsTests reads it there.
+        _given["lookup_tls_expires_seconds"] = new() { ["certificate"] = ["server", "client_authority"] };
     }
 
     public async ValueTask DisposeAsync() => await _server.DisposeAsync();
@@ -196,7 +199,7 @@ public sealed partial class DeployTests : IAsyncLifetime
     [GeneratedRegex("([a-z_]+)=\"((?:[^\"\\\\]|\\\\.)*)\"")]
     private static partial Regex Label();
 
-    [GeneratedRegex("\\b(lookup_[a-z_]+)(?:\\{([^}]*)\\})?")]
+    [GeneratedRegex("\\b((?:lookup|process|dotnet)_[a-z_]+)(?:\\{([^}]*)\\})?")]
     private static partial Regex Use();
 
     [GeneratedRegex("([a-z_]+)(=~|!=|!~|=)\"([^\"]*)\"")]

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Lookup.Core.Facts;
 using Lookup.EndToEndTests.Dashboard;
+using Lookup.Core.Regimes;
 using Lookup.Redis;
 using Lookup.V1;
 using PuppeteerSharp;
@@ -46,7 +47,7 @@ public sealed class LivePageTests : IAsyncLifetime
         await UntilAsync(page, "parseFloat(document.querySelector('#rate b').textContent) > 0");
         await UntilAsync(page, "/µs|ms/.test(document.querySelector('#p99 b').textContent)");
         Assert.False(await IsAsync(page, "document.getElementById('reasons').textContent.includes('consent')"));
-        await UntilAsync(page, "samples.length > 3");
+        await UntilAsync(page, "points.five.length > 3");
         Assert.True(await IsAsync(page, Drawn("verdicts", "deny")));
         Assert.False(await IsAsync(page, Drawn("verdicts", "allow")));
 
@@ -57,6 +58,8 @@ public sealed class LivePageTests : IAsyncLifetime
 
         await UntilAsync(page, "/%/.test(document.querySelector('#cache b').textContent)");
         Assert.Equal("serving", await TextAsync(page, "#state"));
+        Assert.Equal("Calls can be checked, and nothing is about to stop them.", await TextAsync(page, "#verdict"));
+        await UntilAsync(page, "document.querySelector('#instances tbody').textContent.includes('(this one)')");
         Assert.Equal(server.Store.Manifest.Partitions, await page.EvaluateExpressionAsync<int>("document.querySelectorAll('#ages span').length"));
         Assert.Contains($"{server.Store.Manifest.Epoch:x16}", await TextAsync(page, "#instance"), StringComparison.Ordinal);
         Assert.Contains("shadow regimesnone", await TextAsync(page, "#instance"), StringComparison.Ordinal);
@@ -64,7 +67,7 @@ public sealed class LivePageTests : IAsyncLifetime
         Assert.Empty(_faults);
         if (Chromium.TakesPictures)
         {
-            await UntilAsync(page, "samples.length > 55", 120_000);
+            await UntilAsync(page, "points.five.length > 55", 120_000);
             await Chromium.TakePictureAsync(page, "operations.png");
         }
     }
@@ -173,14 +176,68 @@ public sealed class LivePageTests : IAsyncLifetime
         Assert.Equal(2, seen.Distinct().Count());
     }
 
-    [Fact]
-    public async Task NarrowScreen_NeedsNoSidewaysScrolling()
+    [Theory]
+    [InlineData(1400, "light")]
+    [InlineData(1400, "dark")]
+    [InlineData(390, "light")]
+    [InlineData(390, "dark")]
+    public async Task Page_WithWorkAndFaults_ShowsThemAtEachWidthInBothColours(int width, string scheme)
     {
         await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
-        await using var page = await OpenAsync(server, 360);
-        await UntilAsync(page, "document.querySelector('#state').textContent === 'serving'");
+        await server.Registry.PutOrganisationAsync(new PutOrganisationRequest { Organisation = new Organisation { Name = "acme" } }, cancellationToken: Ct);
+        // Near the limit of its rule: 23 of 28 days.
+        var loaded = ShiftedClock.Afternoon.AddDays(-23).ToUnixTimeMilliseconds();
+        await server.Store.Registry.AddSnapshotAsync(LimitedRegister.Name, loaded, Ct);
+        await using var page = await OpenAsync(server, width, scheme);
+        var numbers = Enumerable.Range(0, 20).Select(_ => Samples.NewNumber()).ToArray();
+        await server.Facts.RecordFactsAsync(Samples.Record(numbers.Select(number => Samples.Objection(number))), cancellationToken: Ct);
+        Load(server, numbers);
+        await using var list = await StreamCall.OpenAsync(server, new CheckStreamOpen { Question = Samples.Question() });
+        await list.AskTextsAsync(1, numbers);
+        await Assert.ThrowsAsync<Grpc.Core.RpcException>(() => server.Lookup.CheckAsync(Samples.Check("+316123456789012"), cancellationToken: Ct).ResponseAsync);
 
-        Assert.True(await page.EvaluateExpressionAsync<int>("document.documentElement.scrollWidth") <= 360);
+        await UntilAsync(page, "document.getElementById('outlook').classList.contains('soon')");
+        Assert.Contains($"The register {LimitedRegister.Name} is", await TextAsync(page, "#warnings"), StringComparison.Ordinal);
+        Assert.Contains(LimitedRegister.Name, await TextAsync(page, "#registers tr.soon"), StringComparison.Ordinal);
+        await UntilAsync(page, "document.querySelector('#lists tbody').textContent.startsWith('acme')");
+        await UntilAsync(page, "document.querySelector('#errors tbody').textContent.includes('127.0.0.1')");
+        Assert.Contains("acme", await TextAsync(page, "#errors tbody"), StringComparison.Ordinal);
+        Assert.DoesNotContain("6123456789012", await TextAsync(page, "body"), StringComparison.Ordinal);
+        await UntilAsync(page, Drawn("writes", "objections"));
+        await UntilAsync(page, Drawn("memories", "facts"));
+        await UntilAsync(page, "parseFloat(document.querySelector('#memory b').textContent) > 0");
+
+        // The first point of the hour comes after ten seconds.
+        await UntilAsync(page, "points.hour.length > 0");
+        await page.ClickAsync("#hour");
+        Assert.Equal("true", await page.EvaluateExpressionAsync<string>("document.getElementById('hour').getAttribute('aria-pressed')"));
+        Assert.Equal("last hour", await TextAsync(page, "#p99 .window"));
+        Assert.Contains("objection", await TextAsync(page, "#reasons"), StringComparison.Ordinal);
+        Assert.True(await IsAsync(page, "/µs|ms/.test(document.querySelector('#p99 b').textContent)"));
+        Assert.True(await page.EvaluateExpressionAsync<int>("document.documentElement.scrollWidth") <= width);
+        // Nothing hides behind a scroll that nothing shows.
+        Assert.Equal("", await page.EvaluateExpressionAsync<string>(
+            "[...document.querySelectorAll('section')].filter(s => s.scrollWidth > s.clientWidth + 1).map(s => s.textContent.trim().slice(0, 40)).join('; ')"));
+        Assert.Empty(_faults);
+        if (Environment.GetEnvironmentVariable("LOOKUP_SCREENSHOT_FOLDER") is { Length: > 0 } folder)
+        {
+            await page.ClickAsync("#five");
+            await page.ScreenshotAsync(Path.Combine(folder, $"operations-{width}-{scheme}.png"), new ScreenshotOptions { FullPage = true });
+        }
+    }
+
+    [Fact]
+    public async Task Charts_WithOneLargeValue_StillShowTheSmallOnes()
+    {
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
+        await using var page = await OpenAsync(server);
+        await UntilAsync(page, "points.five.length > 0");
+        // 2 a second next to 200,000 are a third of the way up, not on the axis.
+        Assert.InRange(await page.EvaluateExpressionAsync<double>("scale([2, 200000], true).share(20)"), 0.15, 0.6);
+        Assert.True(await IsAsync(page, "scale([2, 200000], true).ticks.join() === '1,10,100,1000,10000,100000,1000000'"));
+        // Nothing has a line of its own below the smallest value.
+        Assert.True(await IsAsync(page, "scale([0, 5], true).ticks.join() === '0,1,10' && scale([0, 5], true).share(0) === 0 && scale([0, 5], true).share(1) === 0.5"));
+        Assert.True(await IsAsync(page, "scale([], true).ticks.length === 2"));
     }
 
     [Fact]
@@ -228,7 +285,10 @@ public sealed class LivePageTests : IAsyncLifetime
     private static Task<string> TextAsync(IPage page, string selector) =>
         page.EvaluateExpressionAsync<string>($"document.querySelector({JsonSerializer.Serialize(selector)}).textContent");
 
-    private async Task<IPage> OpenAsync(LookupServer server, int width = 1280)
+    private static (string Name, int Days) LimitedRegister { get; } = RegimeSet.BuiltIn.Registers
+        .Select(register => (register.Name, Days: RegimeSet.BuiltIn.MaxAgeDaysOf(register.Name) ?? 0)).First(one => one.Days == 28);
+
+    private async Task<IPage> OpenAsync(LookupServer server, int width = 1280, string scheme = "light")
     {
         var page = await _browser!.NewPageAsync();
         page.PageError += (_, e) => _faults.Add(e.Message);
@@ -240,6 +300,7 @@ public sealed class LivePageTests : IAsyncLifetime
             }
         };
         await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 1300 });
+        await page.EmulateMediaFeaturesAsync([new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = scheme }]);
         await page.GoToAsync(server.Host.JsonAddress.ToString());
         return page;
     }

@@ -60,7 +60,7 @@ public sealed class TraceTests : IAsyncLifetime
         var spans = await SpansAsync();
         Assert.True(Holds(spans, Convert.FromHexString(Trace)));
         Assert.True(Holds(spans, Convert.FromHexString(CallersSpan)));
-        foreach (var text in (string[])["lookup.v1.LookupService/Check", "store read", "lookup.verdict", "allow", "consent"])
+        foreach (var text in (string[])["service.version", "service.instance.id", "lookup.v1.LookupService/Check", "store read", "lookup.verdict", "allow", "consent"])
         {
             Assert.True(Holds(spans, Encoding.UTF8.GetBytes(text)), text);
         }

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 
-namespace Lookup.Server.Access;
+namespace Lookup.Server;
 
 /// <summary>The caller of a request, a feature of its HttpContext if credentials are required.</summary>
 internal interface ICallerFeature

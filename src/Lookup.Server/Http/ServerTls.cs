@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
-namespace Lookup.Server.Hosting;
+namespace Lookup.Server.Http;
 
 /// <summary>
 /// Loads the service's certificate and the client certificate authority from files. New connections re-read them, at most once a
@@ -77,6 +77,12 @@ internal sealed class ServerTls
         return $"--tls-cert '{options.TlsCertificateFile}' and --tls-key '{options.TlsKeyFile}' cannot be used: {whole.Message.TrimEnd('.')}.";
     }
 
+    /// <summary>When the service's certificate, or one of its chain, expires: nothing can connect after that.</summary>
+    internal DateTimeOffset Expires => Refreshed().Expires;
+
+    /// <summary>When the last certificate of the client authority expires; null without one.</summary>
+    internal DateTimeOffset? ClientsExpire => Refreshed().ClientsExpire;
+
     /// <summary>Returns the TLS options of a new connection.</summary>
     /// <param name="protocols">The protocol of the endpoint: Http1 or Http2.</param>
     internal SslServerAuthenticationOptions Current(HttpProtocols protocols)
@@ -127,7 +133,17 @@ internal sealed class ServerTls
         var chain = new X509Certificate2Collection();
         chain.ImportFromPemFile(_options.TlsCertificateFile!);
         var context = SslStreamCertificateContext.Create(certificate, chain, offline: true);
-        return new Endpoints(Make(context, SslApplicationProtocol.Http11), Make(context, SslApplicationProtocol.Http2));
+        var clients = new X509Certificate2Collection();
+        if (_options.ClientCaFile is { } authority)
+        {
+            clients.ImportFromPemFile(authority);
+        }
+
+        return new Endpoints(
+            Make(context, SslApplicationProtocol.Http11),
+            Make(context, SslApplicationProtocol.Http2),
+            chain.Append(certificate).Min(one => new DateTimeOffset(one.NotAfter)),
+            clients.Max(one => (DateTimeOffset?)one.NotAfter));
     }
 
     private SslServerAuthenticationOptions Make(SslStreamCertificateContext certificate, SslApplicationProtocol protocol)
@@ -148,5 +164,5 @@ internal sealed class ServerTls
 
     // Each endpoint has its own options: Kestrel fills in the protocols of the first endpoint that uses them, and the other one would
     // offer its clients a protocol that it does not support.
-    private sealed record Endpoints(SslServerAuthenticationOptions Http1, SslServerAuthenticationOptions Http2);
+    private sealed record Endpoints(SslServerAuthenticationOptions Http1, SslServerAuthenticationOptions Http2, DateTimeOffset Expires, DateTimeOffset? ClientsExpire);
 }
