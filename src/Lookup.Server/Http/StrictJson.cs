@@ -40,6 +40,8 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
     /// <summary>The error for a value that passes the check but that protobuf does not read.</summary>
     internal static readonly FieldFault FormatFault = new(Whole, "A value does not follow protobuf's JSON format.");
 
+    private readonly BodyBudget _budget = new(options);
+
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
     /// <summary>Returns whether the transcoder serves a request. The endpoint decides that; the caller's headers do not.</summary>
@@ -86,10 +88,39 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             return null;
         }
 
-        var body = await ReadAsync(context.Request, context.RequestAborted);
-        if (body is null)
+        if (context.Request.Headers.ContentEncoding.ToString() is not ("" or "identity"))
         {
-            context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+            await JsonErrors.WriteAsync(
+                context,
+                StatusCodes.Status415UnsupportedMediaType,
+                RpcErrors.Of(Google.Rpc.Code.InvalidArgument, "The header Content-Encoding is not accepted; send the body uncompressed."));
+            return null;
+        }
+
+        var body = _budget.Create((int)Math.Clamp(context.Request.ContentLength ?? 0, 256, FirstBytes));
+        var status = StatusCodes.Status500InternalServerError;
+        try
+        {
+            status = await ReadAsync(context.Request, body, context.RequestAborted);
+        }
+        finally
+        {
+            if (status != StatusCodes.Status200OK)
+            {
+                await body.DisposeAsync();
+            }
+        }
+
+        if (status == StatusCodes.Status503ServiceUnavailable)
+        {
+            await JsonErrors.WriteAsync(
+                context, status, RpcErrors.Unavailable("Too many large requests at the same time; retry later.", options.RetryAfterMs).GetRpcStatus()!);
+            return null;
+        }
+
+        if (status != StatusCodes.Status200OK)
+        {
+            context.Response.StatusCode = status;
             await JsonErrors.WriteEmptyAsync(context);
             return null;
         }
@@ -215,10 +246,10 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         return false;
     }
 
-    internal async Task<MemoryStream?> ReadAsync(HttpRequest request, CancellationToken cancellation)
+    // Returns the HTTP status: 200 if the whole body was read.
+    private async Task<int> ReadAsync(HttpRequest request, BodyBudget.Body body, CancellationToken cancellation)
     {
-        // Do not allocate what Content-Length announces before it has arrived.
-        var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 256, FirstBytes));
+        // What Content-Length announces is not allocated before it has arrived.
         var buffer = ArrayPool<byte>.Shared.Rent(FirstBytes);
         try
         {
@@ -227,15 +258,18 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             {
                 if (body.Length + read > options.MaxMessageBytes)
                 {
-                    return null;
+                    return StatusCodes.Status413PayloadTooLarge;
                 }
 
-                body.Write(buffer, 0, read);
+                if (!body.TryWrite(buffer.AsSpan(0, read)))
+                {
+                    return StatusCodes.Status503ServiceUnavailable;
+                }
             }
         }
         catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
-            return null;
+            return e.StatusCode;
         }
         finally
         {
@@ -243,7 +277,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         }
 
         body.Position = 0;
-        return body;
+        return StatusCodes.Status200OK;
     }
 
     /// <summary>Writes the error for a request with faults.</summary>

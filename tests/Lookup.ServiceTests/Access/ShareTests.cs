@@ -203,9 +203,10 @@ public sealed class ShareTests
     {
         var options = new LookupServerOptions();
         var request = new DefaultHttpContext().Request;
+        request.ContentType = "application/json";
         request.ContentLength = options.MaxMessageBytes;
         request.Body = new MemoryStream("{}"u8.ToArray());
-        using var read = await new StrictJson(options).ReadAsync(request, Token);
+        using var read = await new StrictJson(options).ReadAsync(request.HttpContext, CheckRequest.Descriptor);
         Assert.Equal(2, read!.Length);
         Assert.InRange(read.Capacity, 2, 16 * 1024);
     }
