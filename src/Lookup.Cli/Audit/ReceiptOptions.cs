@@ -87,8 +87,14 @@ internal sealed class ReceiptOptions
                 var before = 0UL;
                 foreach (var folder in folders)
                 {
-                    var proven = publicKey is null ? ulong.MaxValue : ReceiptAudit.Run(folder, publicKey, [], done => share(Math.Min(1, (before + done) / total))).WithHead(folder).Receipts;
-                    before += publicKey is null ? 0 : proven;
+                    var proven = ulong.MaxValue;
+                    if (publicKey is not null)
+                    {
+                        folder.WaitForFirstHead(ct);
+                        proven = ReceiptAudit.Run(folder, publicKey, [], done => share(Math.Min(1, (before + done) / total))).WithHead(folder).Receipts;
+                        before += proven;
+                    }
+
                     index.Add(folder, proven, done => share(Math.Min(1, (before + done) / total)), ct);
                     before += folder.NewestHead()?.TreeSize ?? 0;
                 }

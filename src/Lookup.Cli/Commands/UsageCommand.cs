@@ -65,7 +65,12 @@ internal sealed class UsageCommand : CliCommand
                 var before = 0UL;
                 foreach (var folder in folders)
                 {
-                    before += publicKey is null ? 0 : ReceiptAudit.Run(folder, publicKey, [], Report).WithHead(folder).Receipts;
+                    if (publicKey is not null)
+                    {
+                        folder.WaitForFirstHead(ct);
+                        before += ReceiptAudit.Run(folder, publicKey, [], Report).WithHead(folder).Receipts;
+                    }
+
                     tally.Add(folder, Report, ct);
                     before += folder.NewestHead()?.TreeSize ?? 0;
                 }

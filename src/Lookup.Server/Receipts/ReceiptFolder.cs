@@ -44,6 +44,9 @@ public sealed class ReceiptFolder(string path)
 
     private static ReadOnlySpan<byte> Magic => "LRS1"u8;
 
+    // A log written within this time may still get its first head, also on a busy machine.
+    private static readonly TimeSpan Begun = TimeSpan.FromSeconds(10);
+
     /// <summary>Returns the latest signed head, or null.</summary>
     /// <exception cref="ReceiptException">The file is damaged.</exception>
     public SignedHead? NewestHead()
@@ -235,6 +238,18 @@ public sealed class ReceiptFolder(string path)
 
         using var hashes = Open(Hashes);
         return new MerkleTree(size, [.. StoredHashes.CompleteSubtrees(size).Select(w => ReadHash(hashes, StoredHashes.Position(w.Level, w.N)))]);
+    }
+
+    /// <summary>Waits for the first head of a log that was just begun; a service signs within a second. Returns without one for an older log.</summary>
+    /// <exception cref="ReceiptException">The file of heads is damaged.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public void WaitForFirstHead(CancellationToken cancellation)
+    {
+        while (NewestHead() is null && SegmentPaths().LastOrDefault() is { } newest && DateTime.UtcNow - File.GetLastWriteTimeUtc(newest) < Begun)
+        {
+            cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(50));
+            cancellation.ThrowIfCancellationRequested();
+        }
     }
 
     /// <summary>Returns the receipt files, in order.</summary>
