@@ -158,7 +158,8 @@ public sealed class FenceTests : IAsyncLifetime
     [Fact]
     public async Task Failover_WithAWriteThatNoReplicaHas_IsNoLoss()
     {
-        await using var store = await OpenAsync(_old);
+        // The second write waits for a replica until its time is over.
+        await using var store = await OpenAsync(_old, writeTimeoutMs: 5_000);
         await store.Writer.WriteAsync([Sample.Objection(1)], Token);
         Assert.All(await PollAsync(store), poll => Assert.Null(poll.Fault));
         await TakeOverAsync();
@@ -248,8 +249,8 @@ public sealed class FenceTests : IAsyncLifetime
         }
     }
 
-    private Task<FactStore> OpenAsync(RedisServer server) =>
-        StoreAdmin.OpenAsync(Options(server), new NumberCipher(LookupServer.Key).KeyCheck, TimeProvider.System, Token);
+    private Task<FactStore> OpenAsync(RedisServer server, int writeTimeoutMs = 60_000) =>
+        StoreAdmin.OpenAsync(Options(server) with { WriteTimeoutMs = writeTimeoutMs }, new NumberCipher(LookupServer.Key).KeyCheck, TimeProvider.System, Token);
 }
 
 /// <summary>Waits for what becomes so.</summary>

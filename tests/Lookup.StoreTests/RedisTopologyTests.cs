@@ -9,6 +9,7 @@ public sealed class RedisTopologyTests
         await using var cluster = await RedisCluster.StartAsync();
         var before = await cluster.OwnerAsync(0);
         var replica = Assert.Single(await cluster.ReplicasOfAsync(before));
+        await cluster.FailOverSoonAsync();
         await before.KillAsync();
         while (await cluster.OwnerAsync(0) == before)
         {

@@ -78,10 +78,6 @@ internal sealed class RegimeVariant
         return this;
     }
 
-    /// <summary>Takes one rule out of a regime.</summary>
-    internal RegimeVariant RemoveAt(string file, string regime, int rule) =>
-        Change(file, json => Regime(json, regime)["rules"]!.AsArray().RemoveAt(rule));
-
     /// <summary>Calls are permitted between these hours on every day that has any.</summary>
     internal RegimeVariant Hours(string file, string regime, string window) => Change(file, regime, "hours", rule =>
     {

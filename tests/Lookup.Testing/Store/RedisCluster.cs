@@ -36,6 +36,15 @@ internal sealed class RedisCluster : IAsyncDisposable
     /// <summary>Starts one whose replicas take over from a primary that is silent for two seconds.</summary>
     internal static Task<RedisCluster> StartFailingOverAsync(params string[] arguments) => StartAsync(Soon, arguments);
 
+    /// <summary>From now on a replica takes over from a primary that is silent for two seconds.</summary>
+    internal async Task FailOverSoonAsync()
+    {
+        foreach (var node in _nodes)
+        {
+            await AskAsync(node, "CONFIG", "SET", "cluster-node-timeout", Soon);
+        }
+    }
+
     private static async Task<RedisCluster> StartAsync(string nodeTimeoutMs, string[] arguments)
     {
         var cluster = new RedisCluster();
