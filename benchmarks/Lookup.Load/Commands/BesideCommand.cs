@@ -38,9 +38,7 @@ internal abstract class BesideCommand : LoadCommand
     {
         var numbers = parsed.GetValue(_numbers);
         var (rounds, time) = (parsed.GetValue(_rounds), TimeSpan.FromSeconds(parsed.GetValue(_seconds)));
-        await using var bed = await TestBed.StartAsync();
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, numbers, StoreFiller.Consents(NumberBlock.Dutch, numbers, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(numbers, ct);
         await bed.ServeAsync(ct);
         var (busy, address) = await StartAsync(bed, ct);
         await using var process = busy;

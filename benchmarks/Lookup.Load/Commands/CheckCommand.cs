@@ -50,10 +50,7 @@ internal sealed class CheckCommand : LoadCommand
     protected override async Task MeasureAsync(ParseResult parsed, Report report, CancellationToken ct)
     {
         var numbers = parsed.GetValue(_numbers);
-        Report.Say($"Filling a store with {numbers:N0} consents ...");
-        await using var bed = await TestBed.StartAsync();
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, numbers, StoreFiller.Consents(NumberBlock.Dutch, numbers, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(numbers, ct);
         var starts = parsed.GetValue(_starts);
         var (rounds, time) = (parsed.GetValue(_rounds), TimeSpan.FromSeconds(parsed.GetValue(_seconds)));
         var (connections, inFlight) = (parsed.GetValue(_connections), parsed.GetValue(_inFlight));

@@ -37,9 +37,7 @@ internal sealed class DialerCommand : LoadCommand
         var numbers = parsed.GetValue(_numbers);
         var (rounds, time) = (parsed.GetValue(_rounds), TimeSpan.FromSeconds(parsed.GetValue(_seconds)));
         var (checks, writes) = (parsed.GetValue(_rate) * (100 - WritesOfAHundred) / 100, parsed.GetValue(_rate) * WritesOfAHundred / 100);
-        await using var bed = await TestBed.StartAsync();
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, numbers, StoreFiller.Consents(NumberBlock.Dutch, numbers, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(numbers, ct);
         await bed.ServeAsync(ct);
         var (echo, echoAddress) = await LookupTool.EchoAsync(ct);
         await using var echoProcess = echo;

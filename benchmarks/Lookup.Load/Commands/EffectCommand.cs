@@ -39,10 +39,8 @@ internal sealed class EffectCommand : LoadCommand
     protected override async Task MeasureAsync(ParseResult parsed, Report report, CancellationToken ct)
     {
         var count = parsed.GetValue(_objections);
-        await using var bed = await TestBed.StartAsync();
         var consents = (count / 2) + 1 + Background;
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, consents + count, StoreFiller.Consents(NumberBlock.Dutch, consents, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(consents, ct, room: count);
         var processes = new List<ChildProcess>();
         var channels = new List<GrpcChannel>();
         try

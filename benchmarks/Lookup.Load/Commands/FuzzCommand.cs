@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Lookup.Load.Fuzz;
-using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
 
 namespace Lookup.Load.Commands;
@@ -30,9 +29,7 @@ internal sealed class FuzzCommand : Command
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
-        await using var bed = await TestBed.StartAsync();
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, Consents, StoreFiller.Consents(NumberBlock.Dutch, Consents, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(Consents, ct);
         await bed.ServeAsync(ct);
         using var service = new ServiceTargets(bed);
         FuzzTarget[] targets = [.. CodecTargets.All().Concat(service.All())];

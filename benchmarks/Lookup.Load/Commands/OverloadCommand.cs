@@ -51,11 +51,7 @@ internal sealed class OverloadCommand : LoadCommand
             ChunkSize = parsed.GetValue(_chunk),
             Consented = parsed.GetValue(_numbers),
         };
-        Report.Say($"Filling a store with {settings.Consented:N0} consents ...");
-        await using var bed = await TestBed.StartAsync();
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, settings.Consented,
-            StoreFiller.Consents(NumberBlock.Dutch, settings.Consented, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(settings.Consented, ct);
         await bed.ServeAsync(ct);
         using var channel = bed.Channel();
         var checker = new Checker(channel, report);

@@ -44,10 +44,7 @@ internal sealed class RebuildCommand : LoadCommand
         var time = TimeSpan.FromSeconds(parsed.GetValue(_seconds));
         var (rate, writeRate) = (parsed.GetValue(_rate), parsed.GetValue(_writes));
         var share = parsed.GetValue(_share).ToString(CultureInfo.InvariantCulture);
-        await using var bed = await TestBed.StartAsync();
-        Report.Say($"Filling a store with {numbers:N0} consents ...");
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, numbers, StoreFiller.Consents(NumberBlock.Dutch, numbers, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(numbers, ct);
         await bed.ServeAsync(ct);
         using var channel = bed.Channel();
         using var writeChannel = bed.Channel();

@@ -35,10 +35,7 @@ internal sealed class ShareCommand : LoadCommand
         var numbers = parsed.GetValue(_numbers);
         var (rounds, time) = (parsed.GetValue(_rounds), TimeSpan.FromSeconds(parsed.GetValue(_seconds)));
         var (connections, inFlight) = (parsed.GetValue(_connections), parsed.GetValue(_inFlight));
-        Report.Say($"Filling a store with {numbers:N0} consents ...");
-        await using var bed = await TestBed.StartAsync();
-        await StoreFiller.FillAsync(
-            bed.StoreOptions, bed.Cipher, numbers, StoreFiller.Consents(NumberBlock.Dutch, numbers, TestBed.Organisation), withDetail: false, ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(numbers, ct);
         await bed.ServeAsync(ct);
         var (echo, echoAddress) = await LookupTool.EchoAsync(ct);
         await using var echoProcess = echo;

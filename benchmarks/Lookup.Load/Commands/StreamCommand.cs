@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Lookup.Load.Numbers;
 using Lookup.Load.Processes;
 using Lookup.Load.Results;
 using Lookup.Load.Streams;
@@ -97,15 +96,7 @@ internal sealed class StreamCommand : LoadCommand
             Sleep = TimeSpan.FromSeconds(parsed.GetValue(_sleep)),
         };
         var parts = parsed.GetValue(_parts) is { Length: > 0 } named ? named : AllParts;
-        Report.Say($"Filling a store with {settings.Consented:N0} consents ...");
-        await using var bed = await TestBed.StartAsync();
-        await StoreFiller.FillAsync(
-            bed.StoreOptions,
-            bed.Cipher,
-            settings.Consented,
-            StoreFiller.Consents(NumberBlock.Dutch, settings.Consented, TestBed.Organisation),
-            withDetail: false,
-            ct);
+        await using var bed = await TestBed.StartWithConsentsAsync(settings.Consented, ct);
         await bed.ServeAsync(ct);
         foreach (var part in parts)
         {

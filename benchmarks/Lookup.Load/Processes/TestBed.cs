@@ -5,6 +5,7 @@ using Grpc.Net.Client;
 using Lookup.Cli.Bench;
 using Lookup.Core.Numbers;
 using Lookup.Load.Numbers;
+using Lookup.Load.Results;
 using Lookup.Redis;
 using Lookup.V1;
 
@@ -49,6 +50,24 @@ internal sealed class TestBed : IAsyncDisposable
 
     internal static async Task<TestBed> StartAsync() =>
         new(await LocalRedis.StartAsync("--maxmemory-policy", "noeviction"));
+
+    /// <summary>Starts it with a store that has a consent for each of the first numbers, and room for more facts.</summary>
+    internal static async Task<TestBed> StartWithConsentsAsync(long consents, CancellationToken ct, long room = 0)
+    {
+        Report.Say($"Filling a store with {consents:N0} consents ...");
+        var bed = await StartAsync();
+        try
+        {
+            await StoreFiller.FillAsync(
+                bed.StoreOptions, bed.Cipher, consents + room, StoreFiller.Consents(NumberBlock.Dutch, consents, Organisation), withDetail: false, ct);
+            return bed;
+        }
+        catch
+        {
+            await bed.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>Starts the service on the store, which is filled by now, and states the organisation.</summary>
     internal async Task ServeAsync(CancellationToken ct)
