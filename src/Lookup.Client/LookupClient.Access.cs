@@ -6,6 +6,7 @@ namespace Lookup.Client;
 public sealed partial class LookupClient
 {
     private readonly AccessService.AccessServiceClient _access;
+    private readonly TrailService.TrailServiceClient _trail;
 
     /// <summary>Creates a credential. For an API key, only this response contains the key.</summary>
     public Task<CreateCredentialResponse> CreateCredentialAsync(CreateCredentialRequest request, CancellationToken cancellationToken) =>
@@ -34,4 +35,8 @@ public sealed partial class LookupClient
     /// <summary>Removes a grant.</summary>
     public Task<RemoveGrantResponse> RemoveGrantAsync(RemoveGrantRequest request, CancellationToken cancellationToken) =>
         CallAsync(options => _access.RemoveGrantAsync(request, options), cancellationToken);
+
+    /// <summary>Lists entries of the admin trail, as the store has them.</summary>
+    public Task<ListTrailResponse> ListTrailAsync(ListTrailRequest request, CancellationToken cancellationToken) =>
+        CallAsync(options => _trail.ListTrailAsync(request, options), cancellationToken);
 }

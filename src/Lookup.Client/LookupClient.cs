@@ -38,6 +38,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
         _registry = new RegistryService.RegistryServiceClient(_channels);
         _receipts = new ReceiptService.ReceiptServiceClient(_channels);
         _access = new AccessService.AccessServiceClient(_channels);
+        _trail = new TrailService.TrailServiceClient(_channels);
         _imports = new ImportService.ImportServiceClient(_channels);
         _health = new Health.HealthClient(_channels);
         _shared = _options.ShareChecks ? new SharedChecks(_channels, _options) : null;

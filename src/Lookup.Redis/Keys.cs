@@ -26,6 +26,7 @@
 //   {lookup}:imports-of:REGISTER   set         ids of the imports of a register
 //   {lookup}:import-sources:ID     set         numbers of the sources of an import
 //   {lookup}:instances             hash        id of an instance of the service -> time and text of its last summary
+//   {lookup}:trail                 list        administrative acts, oldest first, see TrailEntry
 //   {lookup}:approval:SHA256       string      a first administrator's request that a second one must confirm; expires
 //   {lookup}:new-sources:YYYYMMDD  hash        credential -> sources that it was the first to use that day
 using System.Buffers.Binary;
@@ -64,6 +65,7 @@ internal static class Keys
     internal static readonly RedisKey BlockChanges = "{lookup}:block-changes";
     internal static readonly RedisKey Instances = "{lookup}:instances";
     internal static readonly RedisKey Builder = "{lookup}:builder";
+    internal static readonly RedisKey Trail = "{lookup}:trail";
     internal static readonly RedisKey Rekeyer = "{lookup}:rekeyer";
 
     private const string Hex = "0123456789abcdef";

@@ -149,6 +149,11 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
 
     private void Add(Receipt receipt, int log, ulong index)
     {
+        if (receipt.Kind == ReceiptKind.Trail)
+        {
+            return;
+        }
+
         First = Math.Min(First, receipt.Time);
         if (receipt.Kind == ReceiptKind.Erasure)
         {

@@ -6,6 +6,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
 using Lookup.Server.Access;
+using Lookup.Server.Trail;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -26,8 +27,9 @@ internal abstract class AccessCommand : CliCommand
 
     protected static Argument<string> Id() => new("ID") { Description = "Id of the credential: 1 to 64 characters of a-z 0-9 . _ -" };
 
-    /// <summary>Calls the service, or changes the store that the command line names.</summary>
-    protected async Task<T> AskAsync<T>(ParseResult parsed, Func<LookupClient, Task<T>> ask, Func<CredentialKeeper, Task<T>> direct, CancellationToken ct)
+    /// <summary>Calls the service, or changes the store that the command line names and writes that to its trail.</summary>
+    protected async Task<T> AskAsync<T>(
+        ParseResult parsed, IMessage request, Func<LookupClient, Task<T>> ask, Func<CredentialKeeper, Task<T>> direct, CancellationToken ct)
     {
         if (_store.IsEmpty(parsed))
         {
@@ -43,7 +45,8 @@ internal abstract class AccessCommand : CliCommand
         await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
         try
         {
-            return await direct(new CredentialKeeper(store.Store.Registry, store.Store.Access, Shell.Clock));
+            return await store.RunAsync(
+                TrailActs.Describe(request, store.Cipher), () => direct(new CredentialKeeper(store.Store.Registry, store.Store.Access, Shell.Clock)), Shell.Clock, ct);
         }
         catch (RpcException exception)
         {

@@ -85,6 +85,7 @@ internal static class CliApp
             new RegimesCommand(shell),
             new ReceiptCommand(shell),
             new UsageCommand(shell),
+            new TrailCommand(shell),
             new RebuildCommand(shell),
             new RekeyCommand(shell),
             new DoctorCommand(shell),

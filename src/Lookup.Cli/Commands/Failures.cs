@@ -9,6 +9,7 @@ using Lookup.Client;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
 using Lookup.Core.Regimes;
+using Lookup.Core.Trail;
 using Lookup.Redis;
 using Lookup.Redis.Imports;
 using Lookup.Redis.Maintenance;
@@ -131,7 +132,7 @@ internal static partial class Failures
             LookupException lookup => Describe(lookup, parsed),
             StoreUnavailableException store => (Describe(store), ExitCodes.Error),
             ServerSettingsException settings => (string.Join(' ', settings.Faults.Select(AsOption)), ExitCodes.Usage),
-            EncryptionKeyException or RegimeException or ImportException or KeyRotationException or ReceiptException => (exception.Message, ExitCodes.Error),
+            EncryptionKeyException or RegimeException or ImportException or KeyRotationException or ReceiptException or TrailException => (exception.Message, ExitCodes.Error),
             OperationCanceledException => ("Stopped.", ExitCodes.Interrupted),
             IOException { HResult: BrokenPipe } => ("The program that read the output has ended.", ExitCodes.Error),
             DirectoryNotFoundException when Quoted().Match(exception.Message) is { Success: true } path =>

@@ -56,7 +56,7 @@ internal sealed class GrantCommand : Command
                     UntilTime = parsed.GetTime(_until, zone),
                 },
             };
-            var response = await AskAsync(parsed, client => client.AddGrantAsync(request, ct), keeper => keeper.AddGrantAsync(request, ct), ct);
+            var response = await AskAsync(parsed, request, client => client.AddGrantAsync(request, ct), keeper => keeper.AddGrantAsync(request, ct), ct);
             if (!WroteJson(parsed, response))
             {
                 Write(response.Grant);
@@ -70,7 +70,7 @@ internal sealed class GrantCommand : Command
     {
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
-            var response = await AskAsync(parsed, client => client.ListGrantsAsync(new ListGrantsRequest(), ct), keeper => keeper.ListGrantsAsync(ct), ct);
+            var response = await AskAsync(parsed, new ListGrantsRequest(), client => client.ListGrantsAsync(new ListGrantsRequest(), ct), keeper => keeper.ListGrantsAsync(ct), ct);
             if (WroteJson(parsed, response))
             {
                 return ExitCodes.Ok;
@@ -100,7 +100,7 @@ internal sealed class GrantCommand : Command
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
             var request = new RemoveGrantRequest { CredentialId = parsed.GetRequiredValue(_id), Organisation = parsed.GetRequiredValue(_organisation) };
-            var response = await AskAsync(parsed, client => client.RemoveGrantAsync(request, ct), keeper => keeper.RemoveGrantAsync(request, ct), ct);
+            var response = await AskAsync(parsed, request, client => client.RemoveGrantAsync(request, ct), keeper => keeper.RemoveGrantAsync(request, ct), ct);
             if (!WroteJson(parsed, response))
             {
                 Shell.Output.WriteLine($"Removed the grant of {request.Organisation} to {request.CredentialId}.");

@@ -96,7 +96,10 @@ internal sealed class InitCommand : CliCommand
         using var cipher = new NumberCipher(newKey ? [EncryptionKeyFile.Create(settings.KeyFile!)] : OpenStore.Keys(settings));
         try
         {
-            return await StoreAdmin.InitAsync(options, init with { KeyCheck = cipher.KeyCheck }, Shell.Clock, ct);
+            var manifest = await StoreAdmin.InitAsync(options, init with { KeyCheck = cipher.KeyCheck }, Shell.Clock, ct);
+            await using var store = await StoreAdmin.OpenAsync(options, cipher, Shell.Clock, ct);
+            await OpenStore.NoteSetupAsync(store, Shell.Clock, ct);
+            return manifest;
         }
         catch (Exception exception)
         {
@@ -129,6 +132,7 @@ internal sealed class InitCommand : CliCommand
 
         var options = new EmbeddedOptions { Folder = settings.Folder, Partitions = init.Partitions, ExpectedFacts = init.ExpectedFacts };
         await using var store = await OpenStore.StartAsync(options, Shell.Clock, ct);
+        await OpenStore.NoteSetupAsync(store, Shell.Clock, ct);
         return store.Manifest;
     }
 }

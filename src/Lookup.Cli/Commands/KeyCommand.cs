@@ -78,7 +78,7 @@ internal sealed class KeyCommand : Command
             };
             credential.Roles.AddRange(parsed.GetRequiredValue(_roles).Select(text => Words.Roles.Parse("--role", text)));
             var request = new CreateCredentialRequest { Credential = credential };
-            var response = await AskAsync(parsed, client => client.CreateCredentialAsync(request, ct), keeper => keeper.CreateAsync(request, ct), ct);
+            var response = await AskAsync(parsed, request, client => client.CreateCredentialAsync(request, ct), keeper => keeper.CreateAsync(request, ct), ct);
             if (WroteJson(parsed, response))
             {
                 return ExitCodes.Ok;
@@ -102,7 +102,7 @@ internal sealed class KeyCommand : Command
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
             var response = await AskAsync(
-                parsed, client => client.ListCredentialsAsync(new ListCredentialsRequest(), ct), keeper => keeper.ListAsync(ct), ct);
+                parsed, new ListCredentialsRequest(), client => client.ListCredentialsAsync(new ListCredentialsRequest(), ct), keeper => keeper.ListAsync(ct), ct);
             if (WroteJson(parsed, response))
             {
                 return ExitCodes.Ok;
@@ -137,7 +137,7 @@ internal sealed class KeyCommand : Command
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
             var request = new RotateCredentialRequest { CredentialId = parsed.GetRequiredValue(_id), OverlapSeconds = parsed.GetValue(_overlap) };
-            var response = await AskAsync(parsed, client => client.RotateCredentialAsync(request, ct), keeper => keeper.RotateAsync(request, ct), ct);
+            var response = await AskAsync(parsed, request, client => client.RotateCredentialAsync(request, ct), keeper => keeper.RotateAsync(request, ct), ct);
             if (!WroteJson(parsed, response))
             {
                 WriteKey(response.ApiKey);
@@ -160,7 +160,7 @@ internal sealed class KeyCommand : Command
         protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
         {
             var request = new RevokeCredentialRequest { CredentialId = parsed.GetRequiredValue(_id) };
-            var response = await AskAsync(parsed, client => client.RevokeCredentialAsync(request, ct), keeper => keeper.RevokeAsync(request, ct), ct);
+            var response = await AskAsync(parsed, request, client => client.RevokeCredentialAsync(request, ct), keeper => keeper.RevokeAsync(request, ct), ct);
             if (!WroteJson(parsed, response))
             {
                 Write(response.Credential);

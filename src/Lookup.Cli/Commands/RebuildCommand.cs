@@ -5,6 +5,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Redis.Following;
+using Lookup.Server.Trail;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
@@ -55,7 +56,10 @@ internal sealed class RebuildCommand : CliCommand
             Wait = Wait,
         };
         var built = await WorkBar.RunAsync(
-            Shell, "rebuilding", share => RebuildAsync(store.Store.Filters, partitions, options, done => share(done / partitions.Length), ct));
+            Shell,
+            "rebuilding",
+            share => store.RunAsync(
+                Act(options), () => RebuildAsync(store.Store.Filters, partitions, options, done => share(done / partitions.Length), ct), Shell.Clock, ct));
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject
@@ -81,6 +85,9 @@ internal sealed class RebuildCommand : CliCommand
 
         return ExitCodes.Ok;
     }
+
+    // A rebuild changes no fact, except that it may declare lost ones as never recorded.
+    private static TrailAct? Act(RebuildOptions options) => options.AcceptLoss ? new TrailAct("store", "AcceptLoss", "{}") : null;
 
     private static async Task<List<PartitionFilter>> RebuildAsync(
         IFilterStore filters, int[] partitions, RebuildOptions options, Action<double> progress, CancellationToken ct)

@@ -6,6 +6,7 @@ using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Maintenance;
+using Lookup.Server.Trail;
 using Spectre.Console;
 
 namespace Lookup.Cli.Commands;
@@ -63,7 +64,11 @@ internal sealed class RekeyCommand : CliCommand
         var options = settings.Redis is null
             ? new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(50), Notice = TimeSpan.Zero, WorkShare = 1 }
             : new KeyRotationOptions { Bound = TimeSpan.FromMilliseconds(parsed.GetValue(_bound)), WorkShare = parsed.GetValue(_share) / 100.0 };
-        var changed = await RunWithProgressAsync(progress => store.Store.Maintenance.ChangeKeyAsync(store.Cipher.KeyChecks[^1], options, progress, ct));
+        var changed = await RunWithProgressAsync(progress => store.RunAsync(
+            new TrailAct("key", "RotateEncryptionKey", new JsonObject { ["key_check"] = store.Cipher.KeyChecks[^1] }.ToJsonString()),
+            () => store.Store.Maintenance.ChangeKeyAsync(store.Cipher.KeyChecks[^1], options, progress, ct),
+            Shell.Clock,
+            ct));
         if (IsJson(parsed))
         {
             Shell.Output.WriteLine(new JsonObject

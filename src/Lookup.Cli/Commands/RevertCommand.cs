@@ -3,6 +3,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Server.Imports;
+using Lookup.Server.Trail;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -64,7 +65,11 @@ internal sealed class RevertCommand : CliCommand
             async (only, progress) =>
             {
                 var request = Request(parsed, only);
-                var import = await store.Store.Imports.RevertAsync(request.ImportId, ImportMapping.Read(request), Shell.Clock, progress, ct);
+                var import = await store.RunAsync(
+                    TrailActs.Describe(request, store.Cipher),
+                    () => store.Store.Imports.RevertAsync(request.ImportId, ImportMapping.Read(request), Shell.Clock, progress, ct),
+                    Shell.Clock,
+                    ct);
                 return ImportMapping.ToProto(import, Shell.Clock.GetUtcNow().ToUnixTimeMilliseconds());
             },
             ct);

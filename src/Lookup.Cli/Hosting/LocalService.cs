@@ -82,6 +82,11 @@ internal sealed class LocalService : IAsyncDisposable
         OpenReceipts? kept = null;
         try
         {
+            if (store.IsNew)
+            {
+                await OpenStore.NoteSetupAsync(store.Store, shell.Clock, ct);
+            }
+
             kept = receipts is null ? null : OpenReceipts.Open(receipts, shell.Clock);
             host = LookupHost.Build(options, store.Store, regimes ?? RegimeSet.BuiltIn, store.Cipher, shell.Clock, Logging(log), kept?.Log, shadow);
             await host.StartAsync(ct);

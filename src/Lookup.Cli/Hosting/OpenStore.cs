@@ -1,9 +1,12 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using Lookup.Cli.Options;
 using Lookup.Core.Numbers;
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
 using Lookup.Redis.Store;
+using Lookup.Server.Trail;
 
 namespace Lookup.Cli.Hosting;
 
@@ -73,6 +76,20 @@ internal sealed class OpenStore(FactStore store, NumberCipher cipher) : IAsyncDi
 
     /// <summary>Whether this start created the store, so it is empty.</summary>
     public bool IsNew => Store is EmbeddedStore { IsNew: true };
+
+    /// <summary>Runs an administrative act on the store, which is in the trail before it takes effect.</summary>
+    /// <param name="act">The act; null if it is none.</param>
+    /// <param name="run">Runs it.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="ct">Cancels the wait for the entry.</param>
+    public Task<T> RunAsync<T>(TrailAct? act, Func<Task<T>> run, TimeProvider clock, CancellationToken ct) =>
+        new TrailWriter(Store.Trail, clock).RunAsync(TrailWriter.ToolUser, act, run, result => TrailActs.ResultOf(result), ct);
+
+    /// <summary>Writes to the trail that this command set the store up.</summary>
+    public static Task NoteSetupAsync(FactStore store, TimeProvider clock, CancellationToken ct) => new TrailWriter(store.Trail, clock).NoteAsync(
+        TrailWriter.ToolUser,
+        new TrailAct("store", "SetUpStore", new JsonObject { ["epoch"] = store.Manifest.Epoch.ToString("x16", CultureInfo.InvariantCulture), ["key_check"] = store.Manifest.KeyCheck }.ToJsonString()),
+        ct);
 
     /// <summary>Closes the store and, if this start created it, deletes its files.</summary>
     public async ValueTask AbandonAsync()

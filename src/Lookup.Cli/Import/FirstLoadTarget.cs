@@ -2,6 +2,7 @@ using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Redis.Imports;
 using Lookup.Server.Imports;
+using Lookup.Server.Trail;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;
@@ -19,7 +20,12 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
 
     public bool CanResume => false;
 
-    public async Task RunAsync(
+    public Task RunAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct) =>
+        new TrailWriter(load.Trail, clock).RunAsync(
+            TrailWriter.ToolUser, TrailActs.Import(import), () => LoadAsync(import, batches, recorded, ct), done => TrailActs.ResultOf(done), ct);
+
+    private async Task<ImportFactsResponse> LoadAsync(
         ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
         var session = await ImportSession.BeginAsync(load.Imports, ImportMapping.Read(import), clock, ct);
@@ -61,6 +67,8 @@ internal sealed class FirstLoadTarget(FirstLoad load, NumberCipher cipher, IRegi
             throw new CliException(
                 $"{result.Collisions} facts were not stored: the hash of their organisation or product group collides with another one; rename it.");
         }
+
+        return new ImportFactsResponse { ImportId = session.Id };
     }
 
     public async ValueTask DisposeAsync()

@@ -8,6 +8,7 @@ using Lookup.Redis.Imports;
 using Lookup.Server;
 using Lookup.Server.Imports;
 using Lookup.Server.Mapping;
+using Lookup.Server.Trail;
 using Lookup.V1;
 
 namespace Lookup.Cli.Import;
@@ -83,6 +84,16 @@ internal sealed class StoreSnapshotTarget(
     }
 
     public async Task<string> ApplyAsync(bool acceptChange, Action<LoadSnapshotProgress> progress)
+    {
+        var done = await store.RunAsync(
+            TrailActs.Load(open, new LoadSnapshotApply { AcceptChange = acceptChange }),
+            async () => new LoadSnapshotResponse { Done = new LoadSnapshotDone { ImportId = await ApplyAsync(progress) } },
+            clock,
+            ct);
+        return done.Done.ImportId;
+    }
+
+    private async Task<string> ApplyAsync(Action<LoadSnapshotProgress> progress)
     {
         var total = _difference!.Additions + _difference.Removals + _difference.Changes;
         Func<long, Task> written = count =>

@@ -4,6 +4,7 @@ using Lookup.Redis.Imports;
 using Lookup.Server.Access;
 using Lookup.Server.Facts;
 using Lookup.Server.Imports;
+using Lookup.Server.Trail;
 using Lookup.V1;
 using Outcome = Lookup.V1.FactResult.Types.Outcome;
 
@@ -23,11 +24,18 @@ internal sealed class StoreTarget(OpenStore store, IRegisterCatalog registers, T
     public async Task RunAsync(
         ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
     {
+        await store.RunAsync(TrailActs.Import(import), () => ImportAsync(import, batches, recorded, ct), clock, ct);
+    }
+
+    private async Task<ImportFactsResponse> ImportAsync(
+        ImportDescription import, IAsyncEnumerable<ImportBatch> batches, Action<ImportBatch, BatchOutcome> recorded, CancellationToken ct)
+    {
         var session = await BeginAsync(import, ct);
         try
         {
             await RecordAsync(session, batches, recorded, ct);
             await session.EndAsync(ct);
+            return new ImportFactsResponse { ImportId = session.Id };
         }
         catch
         {

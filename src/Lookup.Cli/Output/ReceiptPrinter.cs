@@ -36,6 +36,13 @@ internal static class ReceiptPrinter
             yield break;
         }
 
+        if (receipt.Kind == ReceiptKind.Trail)
+        {
+            yield return ("trail", string.Create(CultureInfo.InvariantCulture, $"{receipt.Count:N0} entries, the newest with SHA-256 {Convert.ToHexStringLower(receipt.Digest.Span)}"));
+            yield return ("at", Time(receipt.Time, zone));
+            yield break;
+        }
+
         var isList = receipt.Kind == ReceiptKind.List;
         yield return isList
             ? ("answered", string.Create(CultureInfo.InvariantCulture, $"a list of {receipt.Count:N0} numbers"))

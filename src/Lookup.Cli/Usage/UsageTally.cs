@@ -76,7 +76,7 @@ internal sealed class UsageTally(TimeZoneInfo zone, DateOnly? since, DateOnly? u
     private DateOnly Add(Receipt receipt)
     {
         var day = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(receipt.Time), zone).DateTime);
-        if (receipt.Kind != ReceiptKind.Erasure && IsWithin(day))
+        if (receipt.Kind is ReceiptKind.Check or ReceiptKind.List && IsWithin(day))
         {
             // The receipt of a list covers the chunks before it too.
             var numbers = receipt.Kind == ReceiptKind.List ? receipt.Count - receipt.Version : 1;

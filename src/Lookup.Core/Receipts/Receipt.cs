@@ -11,6 +11,8 @@ public enum ReceiptKind : byte
     List = 2,
     /// <summary>The erasure of a number together with its receipts in the same log.</summary>
     Erasure = 3,
+    /// <summary>The admin trail as of an entry that the instance wrote.</summary>
+    Trail = 4,
 }
 
 /// <summary>
@@ -75,11 +77,11 @@ public sealed record Receipt
 
     /// <summary>
     /// Of an answer: the facts, see <see cref="FactsDigest"/>. Of a list: its chain, see <see cref="ListChain"/>. Of an erasure: see
-    /// <see cref="ErasedReceipt"/>.
+    /// <see cref="ErasedReceipt"/>. Of the trail: the hash of its newest entry.
     /// </summary>
     public ReadOnlyMemory<byte> Digest { get; init; } = FactsDigest.Nothing;
 
-    /// <summary>The count of answered numbers, 1 unless it is a list; of an erasure: the receipts erased with it.</summary>
+    /// <summary>The count of answered numbers, 1 unless it is a list; of an erasure: the receipts erased with it; of the trail: its entries.</summary>
     public ulong Count { get; init; } = 1;
 
     /// <summary>Credential of the caller; empty if the service requires none. At most 255 bytes of UTF-8, like all texts.</summary>

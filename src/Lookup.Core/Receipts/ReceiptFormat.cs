@@ -113,10 +113,10 @@ public static class ReceiptFormat
     /// <summary>Returns whether a receipt is about a number (an answer or an erasure), without reading all of it.</summary>
     public static bool IsAbout(ReadOnlySpan<byte> receipt, NumberPseudonym number) => TryReadNumber(receipt, out var own) && own == number;
 
-    /// <summary>Reads the number of an answer or erasure; returns false for a list.</summary>
+    /// <summary>Reads the number of an answer or erasure; returns false for other receipts.</summary>
     public static bool TryReadNumber(ReadOnlySpan<byte> receipt, out NumberPseudonym number)
     {
-        var has = receipt.Length > FixedSize && IsReceipt(receipt) && receipt[4] != (byte)ReceiptKind.List;
+        var has = receipt.Length > FixedSize && IsReceipt(receipt) && receipt[4] is (byte)ReceiptKind.Check or (byte)ReceiptKind.Erasure;
         number = has ? NumberPseudonym.Read(receipt[41..]) : default;
         return has;
     }

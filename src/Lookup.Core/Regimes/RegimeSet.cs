@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Numerics;
+using System.Security.Cryptography;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 
@@ -55,6 +56,12 @@ public sealed class RegimeSet : IRegisterCatalog
     /// <summary>The sources of all rules, with their country.</summary>
     public IReadOnlyList<(string Country, RuleSource Source)> Sources { get; private init; } = [];
 
+    /// <summary>The version of each country's file, by country, and SHA-256 of all files: two sets with the same hash decide alike.</summary>
+    public IReadOnlyList<(string Country, string Version)> Versions { get; private init; } = [];
+
+    /// <inheritdoc cref="Versions"/>
+    public string Sha256 { get; private init; } = "";
+
     /// <summary>Returns the first day on which a check of a source still counts on the given day.</summary>
     public static DateOnly VerifiedSince(DateOnly today) => today.AddMonths(-MonthsVerified);
 
@@ -78,9 +85,14 @@ public sealed class RegimeSet : IRegisterCatalog
     {
         var faults = new List<string>();
         var registers = new List<RegisterDefinition>();
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var countries = files
             .OrderBy(f => f.Key, StringComparer.Ordinal)
-            .Select(f => (f.Key, File: CountryFile.Read(f.Key, f.Value, registers, faults)))
+            .Select(f =>
+            {
+                hash.AppendData(SHA256.HashData(f.Value.Span));
+                return (f.Key, File: CountryFile.Read(f.Key, f.Value, registers, faults));
+            })
             .ToList();
         if (countries.Count == 0)
         {
@@ -102,6 +114,8 @@ public sealed class RegimeSet : IRegisterCatalog
             ? new RegimeSet(byPrefix, registers, regions)
             {
                 ProductGroups = [.. countries.SelectMany(c => c.File!.ProductGroups)],
+                Versions = [.. countries.Select(c => (c.File!.Country, c.File.Version))],
+                Sha256 = Convert.ToHexStringLower(hash.GetHashAndReset()),
                 Sources = [.. countries.SelectMany(c => c.File!.Sources.Select(s => (c.File.Country, s)))],
             }
             : throw new RegimeException(faults);

@@ -14,6 +14,7 @@ using Lookup.Redis.Following;
 using Lookup.Redis.Registers;
 using Lookup.Redis.Setup;
 using Lookup.Redis.Topology;
+using Lookup.Redis.Trail;
 using Lookup.Redis.Writing;
 using StackExchange.Redis;
 
@@ -61,9 +62,13 @@ public sealed class FirstLoad : IAsyncDisposable
         _writer = new RedisWriter(link, manifest, _partitions, _names);
         Imports = new RedisImports(
             link, manifest, _partitions, _names, new RedisRegistry(link, _partitions, _fences, StoreManifestFormat.Epoch(manifest.Epoch), _keys), _keys);
+        Trail = new RedisTrail(link, StoreManifestFormat.Epoch(manifest.Epoch));
         _filters = [.. Enumerable.Range(0, manifest.Partitions).Select(_ => new BlockFilter(blocks))];
         _direct = new long[manifest.Partitions];
     }
+
+    /// <summary>Administrative acts.</summary>
+    public ITrailStore Trail { get; }
 
     /// <summary>The store that is being filled.</summary>
     public StoreManifest Manifest { get; }

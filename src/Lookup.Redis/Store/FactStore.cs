@@ -5,6 +5,7 @@ using Lookup.Redis.Maintenance;
 using Lookup.Redis.Reading;
 using Lookup.Redis.Registers;
 using Lookup.Redis.Topology;
+using Lookup.Redis.Trail;
 using Lookup.Redis.Writing;
 
 namespace Lookup.Redis.Store;
@@ -35,6 +36,7 @@ public record FactStore : IAsyncDisposable
         Registry = registry;
         Access = new RedisAccess(link, epoch, names);
         Imports = imports;
+        Trail = new RedisTrail(link, epoch);
         Maintenance = new RedisMaintenance(link, manifest, partitions, keys, fences, feed, registry, imports, server);
         Instances = new RedisInstanceBoard(link, epoch);
         Close = () =>
@@ -75,6 +77,9 @@ public record FactStore : IAsyncDisposable
 
     /// <summary>Records of imports.</summary>
     public IImportStore Imports { get; init; }
+
+    /// <summary>Administrative acts.</summary>
+    public ITrailStore Trail { get; init; }
 
     /// <summary>Probes the store and rotates its encryption key.</summary>
     public IStoreMaintenance Maintenance { get; init; }

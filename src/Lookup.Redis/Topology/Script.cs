@@ -14,6 +14,7 @@ internal static class Script
     internal static readonly string Credential = Load("credential", "registry-moved");
     internal static readonly string Approval = Load("approval");
     internal static readonly string Instances = Load("instances");
+    internal static readonly string Trail = Load("trail");
     internal static readonly string Revert = Load("revert", "tallies");
     internal static readonly string Builder = Load("builder");
     internal static readonly string FilterBegin = Load("filter-begin");

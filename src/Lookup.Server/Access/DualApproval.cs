@@ -19,7 +19,7 @@ using Microsoft.Extensions.Logging;
 namespace Lookup.Server.Access;
 
 /// <summary>Requires two independent administrators for the actions that need them.</summary>
-internal sealed class DualApproval(IAccessStore store, AccessControl access, LookupServerOptions options, ILogger<DualApproval> log)
+internal sealed class DualApproval(IAccessStore store, AccessControl access, IApprovalRecord record, LookupServerOptions options, ILogger<DualApproval> log)
 {
     /// <summary>The reason in the error that asks for a second administrator.</summary>
     internal const string Reason = "SECOND_ADMINISTRATOR_NEEDED";
@@ -52,6 +52,7 @@ internal sealed class DualApproval(IAccessStore store, AccessControl access, Loo
         var first = known is not null && now - known.At < keep.TotalMilliseconds && table.IsCounting(known, now) ? known : null;
         if (first is not null && mine.Made < first.At && mine.IsIndependentOf(new CredentialOrigin(first.Made, first.KnownTo)))
         {
+            await record.WriteApprovalAsync(caller.Id, words, first.Credential, cancellation);
             // An approval is used once.
             await ReplaceAsync(action, known, null, keep, cancellation);
             log.LogWarning("{First} and {Second} approved: {Action}", first.Credential, caller.Id, words);
@@ -70,6 +71,7 @@ internal sealed class DualApproval(IAccessStore store, AccessControl access, Loo
         if (first is null)
         {
             first = new StoredApproval(caller.Id, now) { Made = mine.Made, KnownTo = mine.Holders };
+            await record.WriteApprovalAsync(caller.Id, words, null, cancellation);
             await ReplaceAsync(action, known, first, keep, cancellation);
             log.LogWarning("{First} asked to {Action}; a second administrator must send the same request", caller.Id, words);
         }

@@ -45,6 +45,7 @@ internal static class RpcRoles
         ["/lookup.v1.AccessService/AddGrant"] = Roles.Admin,
         ["/lookup.v1.AccessService/ListGrants"] = Roles.Admin,
         ["/lookup.v1.AccessService/RemoveGrant"] = Roles.Admin,
+        ["/lookup.v1.TrailService/ListTrail"] = Roles.Admin,
         ["/lookup.v1.ReceiptService/GetReceiptProof"] = Roles.Check,
         ["/lookup.v1.ReceiptService/ListReceipts"] = Roles.Check,
         ["/lookup.v1.ReceiptService/GetSignedHead"] = Roles.None,

@@ -44,6 +44,7 @@ internal sealed class HealthService(
         [V1.ImportService.Descriptor.FullName] = Needs.Writes,
         [V1.RegistryService.Descriptor.FullName] = Needs.Writes,
         [V1.WatchService.Descriptor.FullName] = Needs.Changes,
+        [V1.TrailService.Descriptor.FullName] = Needs.Answers,
         [V1.ReceiptService.Descriptor.FullName] = Needs.Receipts,
     }.ToFrozenDictionary();
 

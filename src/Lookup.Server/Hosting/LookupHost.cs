@@ -1,4 +1,5 @@
 using System.Net;
+using Grpc.AspNetCore.Server;
 using Lookup.Core.Access;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
@@ -25,6 +26,7 @@ using Lookup.Server.Registers;
 using Lookup.Server.Shadow;
 using Lookup.Server.Store;
 using Lookup.Server.Telemetry;
+using Lookup.Server.Trail;
 using Lookup.Server.Watch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -276,7 +278,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     private static void AddServices(
         IServiceCollection services, LookupServerOptions options, FactStore store, RegimeSet regimes, NumberCipher cipher, TimeProvider clock)
     {
-        AddFaces(services, options);
+        AddTrail(services, AddFaces(services, options));
         services.AddSingleton(options).AddSingleton(regimes).AddSingleton(cipher);
         var storeClock = new StoreClock(clock);
         services.AddSingleton(storeClock).AddSingleton<TimeProvider>(storeClock);
@@ -293,6 +295,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<Drain>().AddHostedService(s => s.GetRequiredService<Drain>());
         services.AddSingleton<RegistryReplica>().AddHostedService(s => s.GetRequiredService<RegistryReplica>());
         services.AddSingleton<StoreMonitor>().AddHostedService(s => s.GetRequiredService<StoreMonitor>());
+        services.AddHostedService<TrailStart>();
         services.AddSingleton(new FactCache(store.Manifest.Partitions, options.RecordCacheBytes, cipher));
         services.AddSingleton<IReplicaObserver>(s => s.GetRequiredService<FactCache>());
         services.AddSingleton(s => new FilterReplica(
@@ -327,7 +330,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<IRegistryStore>(s => s.GetRequiredService<InstrumentedStore>());
         services.AddSingleton<IStoreMaintenance>(s => s.GetRequiredService<InstrumentedStore>());
         services.AddSingleton(store.Manifest).AddSingleton(store.EncryptionKeys).AddSingleton(store.Names).AddSingleton(store.Feed);
-        services.AddSingleton(new InstanceBoard(store.Instances)).AddSingleton(store.Imports).AddSingleton(store.Access).AddSingleton(store.Filters);
+        services.AddSingleton(new InstanceBoard(store.Instances)).AddSingleton(store.Imports).AddSingleton(store.Access).AddSingleton(store.Filters).AddSingleton(store.Trail);
     }
 
     private static void AddAccess(IServiceCollection services, LookupServerOptions options)
@@ -343,7 +346,17 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<StreamLeases>().AddHostedService(s => s.GetRequiredService<StreamLeases>());
     }
 
-    private static void AddFaces(IServiceCollection services, LookupServerOptions options)
+    // Only services that have administrative calls pass the interceptor.
+    private static void AddTrail(IServiceCollection services, IGrpcServerBuilder grpc)
+    {
+        services.AddSingleton<ServiceTrail>().AddSingleton<IApprovalRecord>(s => s.GetRequiredService<ServiceTrail>()).AddSingleton<TrailInterceptor>().AddSingleton<TrailEndpoint>();
+        grpc.AddServiceOptions<FactEndpoint>(facts => facts.Interceptors.Add<TrailInterceptor>())
+            .AddServiceOptions<RegistryEndpoint>(registry => registry.Interceptors.Add<TrailInterceptor>())
+            .AddServiceOptions<ImportEndpoint>(imports => imports.Interceptors.Add<TrailInterceptor>())
+            .AddServiceOptions<AccessEndpoint>(access => access.Interceptors.Add<TrailInterceptor>());
+    }
+
+    private static IGrpcServerBuilder AddFaces(IServiceCollection services, LookupServerOptions options)
     {
         MaskedLogs.Mask(services);
         services.AddSingleton<ServiceMetrics>().AddSingleton<UnhandledErrors>().AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
@@ -351,7 +364,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddSingleton<FrameworkErrors>().AddSingleton<ILoggerProvider>(s => s.GetRequiredService<FrameworkErrors>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
         services.AddRouting();
-        services.AddGrpc(grpc =>
+        var builder = services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = options.MaxMessageBytes;
             grpc.Interceptors.Add<ErrorInterceptor>();
@@ -365,6 +378,7 @@ public sealed partial class LookupHost : IAsyncDisposable
             .AddJsonTranscoding(json => json.TypeRegistry = JsonErrors.Details);
         services.AddGrpcReflection();
         services.AddBoundedMethods();
+        return builder;
     }
 
     private static void Map(WebApplication app, LookupServerOptions options)
@@ -390,6 +404,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         app.MapGrpcService<WatchEndpoint>();
         app.MapGrpcService<ReceiptEndpoint>();
         app.MapGrpcService<AccessEndpoint>();
+        app.MapGrpcService<TrailEndpoint>();
         app.MapGrpcService<HealthService>();
         app.MapGet(RpcRoles.HealthPage, (HttpContext context, HealthService health) => health.Answer(context));
         app.MapGrpcReflectionService();

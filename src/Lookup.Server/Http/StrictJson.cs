@@ -21,7 +21,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             {
                 LookupServiceReflection.Descriptor, FactServiceReflection.Descriptor, RegistryServiceReflection.Descriptor,
                 ImportServiceReflection.Descriptor, WatchServiceReflection.Descriptor,
-                AccessServiceReflection.Descriptor, ReceiptServiceReflection.Descriptor,
+                AccessServiceReflection.Descriptor, ReceiptServiceReflection.Descriptor, TrailServiceReflection.Descriptor,
             }
             .SelectMany(file => file.Services)
             .SelectMany(service => service.Methods)

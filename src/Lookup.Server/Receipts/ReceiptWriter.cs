@@ -5,6 +5,7 @@ using Lookup.Core;
 using Lookup.Core.Decisions;
 using Lookup.Core.Numbers;
 using Lookup.Core.Receipts;
+using Lookup.Redis.Trail;
 using Lookup.Server.Errors;
 using Lookup.Server.Mapping;
 using Lookup.Server.Reading;
@@ -108,6 +109,16 @@ internal sealed class ReceiptWriter(LookupServerOptions options, TimeProvider cl
         var (index, erased) = log!.Erase(number, before, new Receipt { AskedBy = askedBy, Time = Now() });
         return (new V1.Receipt { Id = IdOf(index) }, erased);
     }
+
+    /// <summary>Records the newest entry of the admin trail.</summary>
+    /// <exception cref="ReceiptsUnavailableException">The receipt could not be written.</exception>
+    internal void WriteTrail(AppendedEntry newest) => Append(wantsContent: false, new Receipt
+    {
+        Kind = ReceiptKind.Trail,
+        Time = Now(),
+        Digest = Convert.FromHexString(newest.Hash),
+        Count = (ulong)newest.Number + 1,
+    });
 
     /// <summary>Creates a salt for the chain of a list.</summary>
     internal static byte[] NewSalt() => RandomNumberGenerator.GetBytes(ListChain.SaltSize);

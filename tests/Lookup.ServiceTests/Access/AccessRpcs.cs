@@ -70,6 +70,7 @@ internal static class AccessRpcs
             [new AddGrantRequest { Grant = new Grant { CredentialId = "none", Organisation = org } }]),
         ["AccessService.ListGrants"] = new(Roles.Admin, Foreign.None, _ => [new ListGrantsRequest()]),
         ["AccessService.RemoveGrant"] = new(Roles.Admin, Foreign.None, org => [new RemoveGrantRequest { CredentialId = "none", Organisation = org }]),
+        ["TrailService.ListTrail"] = new(Roles.Admin, Foreign.None, _ => [new ListTrailRequest()]),
         ["ReceiptService.GetReceiptProof"] = new(Roles.Check, Foreign.None, _ => [new GetReceiptProofRequest { Id = "x" }]),
         ["ReceiptService.ListReceipts"] = new(Roles.Check, Foreign.None, _ => [new ListReceiptsRequest { Number = Known }]),
         ["ReceiptService.GetSignedHead"] = new(Roles.None, Foreign.None, _ => [new GetSignedHeadRequest()]),
