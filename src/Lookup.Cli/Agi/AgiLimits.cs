@@ -4,7 +4,7 @@ using Lookup.Cli.Gates;
 namespace Lookup.Cli.Agi;
 
 /// <summary>The limits of a FastAGI server.</summary>
-/// <param name="Connections">Maximum open connections.</param>
+/// <param name="Connections">Maximum open connections, shared equally by the addresses that have some.</param>
 /// <param name="SessionTime">Time limit of a connection.</param>
 /// <param name="Peers">Networks that may connect, in addition to this machine.</param>
 internal sealed record AgiLimits(int Connections, TimeSpan SessionTime, IReadOnlyList<IPNetwork> Peers)

@@ -18,13 +18,14 @@ internal sealed class AgiServer : IAsyncDisposable
     private readonly CancellationTokenSource _accepting = new();
     private readonly CancellationTokenSource _serving = new();
     private readonly Task _loop;
-    private int _open;
+    private readonly PeerShares _open;
 
     private AgiServer(Socket listener, CallGate gate, AgiLimits limits)
     {
         _listener = listener;
         _gate = gate;
         _limits = limits;
+        _open = new PeerShares(limits.Connections);
         EndPoint = (IPEndPoint)listener.LocalEndPoint!;
         _loop = AcceptAsync();
     }
@@ -85,44 +86,34 @@ internal sealed class AgiServer : IAsyncDisposable
                 continue;
             }
 
-            if (!Admits(client))
+            if (Admitted(client) is not { } address)
             {
                 _gate.Tally.AddRefused();
                 client.Dispose();
                 continue;
             }
 
-            var session = Task.Run(() => ServeAsync(client));
+            var session = Task.Run(() => ServeAsync(client, address));
             _sessions[session] = true;
             _ = session.ContinueWith(done => _sessions.TryRemove(done, out _), TaskScheduler.Default);
         }
     }
 
-    // An admitted connection counts until ServeAsync ends.
-    private bool Admits(Socket client)
+    // Null: not a peer, or its share is used up. An admitted connection counts until ServeAsync ends.
+    private IPAddress? Admitted(Socket client)
     {
         try
         {
-            if (!_limits.Admits(((IPEndPoint)client.RemoteEndPoint!).Address))
-            {
-                return false;
-            }
+            var address = GateRun.Plain(((IPEndPoint)client.RemoteEndPoint!).Address);
+            return _limits.Admits(address) && _open.TryEnter(address) ? address : null;
         }
         catch (SocketException)
         {
-            return false;
+            return null;
         }
-
-        if (Interlocked.Increment(ref _open) <= _limits.Connections)
-        {
-            return true;
-        }
-
-        Interlocked.Decrement(ref _open);
-        return false;
     }
 
-    private async Task ServeAsync(Socket client)
+    private async Task ServeAsync(Socket client, IPAddress address)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_serving.Token);
         limit.CancelAfter(_limits.SessionTime);
@@ -145,7 +136,7 @@ internal sealed class AgiServer : IAsyncDisposable
         {
             await limit.CancelAsync();
             client.Dispose();
-            Interlocked.Decrement(ref _open);
+            _open.Leave(address);
         }
     }
 }

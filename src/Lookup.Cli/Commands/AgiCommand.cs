@@ -43,6 +43,7 @@ internal sealed class AgiCommand : CliCommand
     };
 
     private readonly ConnectionOptions _connection;
+    private readonly GateMetricsOption _metrics;
 
     public AgiCommand(Shell shell)
         : base(
@@ -59,6 +60,7 @@ internal sealed class AgiCommand : CliCommand
         Options.Add(_peers);
         Options.Add(_connections);
         _connections.MustBe(1, 10_000, "a number of connections");
+        _metrics = new GateMetricsOption(this);
         _connection = new ConnectionOptions(this, timeout: 1);
     }
 
@@ -83,7 +85,9 @@ internal sealed class AgiCommand : CliCommand
             // Each call is checked: an answer that is reused would not count towards attempt limits.
             return options with { ReuseLimit = 0 };
         });
-        var tally = new GateTally();
+        var metrics = new GateMetrics();
+        using var served = _metrics.Serve(parsed, metrics);
+        var tally = new GateTally(metrics);
         var json = IsJson(parsed);
         var why = await GateRun.WarmUpAsync(client, new Lookup.Client.LookupClientOptions().Channels, ct) is { Length: > 0 } away
             ? $"{away} Every call is UNKNOWN until it answers."

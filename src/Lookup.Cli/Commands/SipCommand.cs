@@ -30,6 +30,7 @@ internal sealed class SipCommand : CliCommand
     };
 
     private readonly ConnectionOptions _connection;
+    private readonly GateMetricsOption _metrics;
 
     public SipCommand(Shell shell)
         : base(
@@ -43,6 +44,7 @@ internal sealed class SipCommand : CliCommand
         ExitCodeHelp = "0 stopped, 1 error, 2 usage.";
         Options.Add(_trunks);
         Options.Add(_listen);
+        _metrics = new GateMetricsOption(this);
         _connection = new ConnectionOptions(this, timeout: 1);
     }
 
@@ -52,7 +54,9 @@ internal sealed class SipCommand : CliCommand
         var trunks = TrunkFile.Load(parsed.GetRequiredValue(_trunks));
         // Each call is checked: an answer that is reused would not count towards attempt limits.
         using var client = _connection.Connect(parsed, options => options with { ReuseLimit = 0 });
-        var tally = new GateTally();
+        var metrics = new GateMetrics();
+        using var served = _metrics.Serve(parsed, metrics);
+        var tally = new GateTally(metrics);
         var json = IsJson(parsed);
         List<string> why = await GateRun.WarmUpAsync(client, new Lookup.Client.LookupClientOptions().Channels, ct) is { Length: > 0 } away
             ? [$"{away} Every call is declined until it answers."]

@@ -6,7 +6,8 @@ using Lookup.V1;
 namespace Lookup.Cli.Gates;
 
 /// <summary>Counts what a gate answered, for its summary line. Thread-safe.</summary>
-internal sealed class GateTally
+/// <param name="metrics">Counts the same for Prometheus; null for none.</param>
+internal sealed class GateTally(GateMetrics? metrics = null)
 {
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, long> _unknown = new(StringComparer.Ordinal);
@@ -34,6 +35,7 @@ internal sealed class GateTally
 
     public void Add(GateAnswer answer, TimeSpan took)
     {
+        metrics?.Add(answer, took);
         lock (_lock)
         {
             _total += took;
@@ -62,13 +64,25 @@ internal sealed class GateTally
     }
 
     /// <summary>Counts a connection or message over a limit, or from an address that is not a peer.</summary>
-    public void AddRefused() => Interlocked.Increment(ref _refused);
+    public void AddRefused()
+    {
+        Interlocked.Increment(ref _refused);
+        metrics?.AddRefused();
+    }
 
     /// <summary>Counts a request that cannot be read.</summary>
-    public void AddMalformed() => Interlocked.Increment(ref _malformed);
+    public void AddMalformed()
+    {
+        Interlocked.Increment(ref _malformed);
+        metrics?.AddMalformed();
+    }
 
     /// <summary>Counts a call to an emergency number, which passes without a check.</summary>
-    public void AddUnchecked() => Interlocked.Increment(ref _unchecked);
+    public void AddUnchecked()
+    {
+        Interlocked.Increment(ref _unchecked);
+        metrics?.AddUnchecked();
+    }
 
     /// <summary>Formats the counts since the start on one line.</summary>
     public string Format(bool json)

@@ -92,12 +92,12 @@ internal sealed class SipGate : IAsyncDisposable
         var transaction = new SipTransaction(key, request, source, connection, trunk);
         if (!_transactions.TryAdd(transaction))
         {
-            trunk.Leave();
+            trunk.Leave(source.Address);
             await (_transactions.Find(key) is { } other ? RepeatAsync(other) : Task.CompletedTask);
             return;
         }
 
-        await DecideAsync(transaction, number);
+        await DecideAsync(transaction, number, source.Address);
 
         // A transaction is about one number; the same identifiers with another one are a fault or an attack.
         Task RepeatAsync(SipTransaction existing) => existing.Uri == request.Uri
@@ -143,7 +143,7 @@ internal sealed class SipGate : IAsyncDisposable
             return ("484 Address Incomplete", [Warning(fault.Describe())]);
         }
 
-        if (_transactions.Count >= SipTransactions.Max || !found.TryEnter())
+        if (_transactions.Count >= SipTransactions.Max || !found.TryEnter(source))
         {
             Tally.AddRefused();
             return ("480 Temporarily Unavailable", ["Retry-After: 1", "X-Lookup-Reason: TOO_MANY_CALLS"]);
@@ -153,7 +153,7 @@ internal sealed class SipGate : IAsyncDisposable
         return null;
     }
 
-    private async Task DecideAsync(SipTransaction transaction, string number)
+    private async Task DecideAsync(SipTransaction transaction, string number, IPAddress source)
     {
         try
         {
@@ -188,7 +188,7 @@ internal sealed class SipGate : IAsyncDisposable
         }
         finally
         {
-            transaction.Trunk.Leave();
+            transaction.Trunk.Leave(source);
         }
     }
 

@@ -14,13 +14,15 @@ internal sealed class SipTransactions : IAsyncDisposable
     private readonly PriorityQueue<SipTransaction, long> _due = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
+    private int _count;
 
     public SipTransactions()
     {
         _loop = RunAsync();
     }
 
-    public int Count => _byKey.Count;
+    // ConcurrentDictionary.Count takes every lock of the dictionary, and each call asks for it.
+    public int Count => Volatile.Read(ref _count);
 
     public SipTransaction? Find(string key) => _byKey.GetValueOrDefault(key);
 
@@ -32,6 +34,7 @@ internal sealed class SipTransactions : IAsyncDisposable
             return false;
         }
 
+        Interlocked.Increment(ref _count);
         lock (_due)
         {
             _due.Enqueue(transaction, Environment.TickCount64 + (long)Tick.TotalMilliseconds);
@@ -88,6 +91,7 @@ internal sealed class SipTransactions : IAsyncDisposable
             else
             {
                 _byKey.TryRemove(transaction.Key, out _);
+                Interlocked.Decrement(ref _count);
             }
         }
     }

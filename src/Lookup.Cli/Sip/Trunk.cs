@@ -13,7 +13,7 @@ namespace Lookup.Cli.Sip;
 /// <param name="Region">ISO 3166 region for national numbers; empty: only international numbers.</param>
 /// <param name="Redirect">The Contact of a permitted call, with {number} or {digits} in place of the number.</param>
 /// <param name="Unchecked">Numbers that pass without a check, as they are dialled: 112.</param>
-/// <param name="MaxPending">Maximum calls of this trunk that wait for an answer.</param>
+/// <param name="MaxPending">Maximum calls of this trunk that wait for an answer, shared equally by the addresses that have some.</param>
 internal sealed record Trunk(
     string Name,
     IReadOnlyList<IPNetwork> From,
@@ -25,7 +25,7 @@ internal sealed record Trunk(
     IReadOnlySet<string> Unchecked,
     int MaxPending)
 {
-    private int _pending;
+    private readonly PeerShares _pending = new(MaxPending);
 
     public bool IsFrom(IPAddress address)
     {
@@ -43,17 +43,15 @@ internal sealed record Trunk(
         .Replace("{number}", number, StringComparison.Ordinal)
         .Replace("{digits}", number.TrimStart('+'), StringComparison.Ordinal);
 
-    /// <summary>Starts a call that waits for an answer; false if too many do.</summary>
-    public bool TryEnter()
-    {
-        if (Interlocked.Increment(ref _pending) <= MaxPending)
-        {
-            return true;
-        }
+    /// <summary>Starts a call that waits for an answer; false if too many of its address do.</summary>
+    public bool TryEnter(IPAddress address) => _pending.TryEnter(GateRun.Plain(address));
 
-        Interlocked.Decrement(ref _pending);
-        return false;
-    }
+    public void Leave(IPAddress address) => _pending.Leave(GateRun.Plain(address));
 
-    public void Leave() => Interlocked.Decrement(ref _pending);
+    /// <summary>Whether every call of another trunk, which stands behind this one, is a call of this one.</summary>
+    public bool Hides(Trunk later) =>
+        later.From.All(network => From.Any(own => own.BaseAddress.AddressFamily == network.BaseAddress.AddressFamily
+            && own.PrefixLength <= network.PrefixLength && own.Contains(network.BaseAddress)))
+        && (Host is null || Host == later.Host)
+        && (Header is null || Header == later.Header);
 }

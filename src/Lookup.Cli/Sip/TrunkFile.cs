@@ -56,7 +56,22 @@ internal static class TrunkFile
             throw new CliException("--trunks: the file has no trunk; write {\"trunks\": [{\"name\": ..., \"from\": [...], \"question\": {...}, \"redirect\": ...}]}.");
         }
 
-        return [.. trunks.Select((form, index) => Trunk(form, $"--trunks: trunks[{index}]"))];
+        return Reachable([.. trunks.Select((form, index) => Trunk(form, $"--trunks: trunks[{index}]"))]);
+    }
+
+    // The calls of a hidden trunk would be asked with another question.
+    private static List<Trunk> Reachable(List<Trunk> trunks)
+    {
+        for (var later = 1; later < trunks.Count; later++)
+        {
+            if (trunks.FindIndex(0, later, one => one.Hides(trunks[later])) is >= 0 and var first)
+            {
+                throw new CliException(
+                    $"--trunks: trunks[{later}] '{trunks[later].Name}' is never used, because trunks[{first}] '{trunks[first].Name}' before it takes all of its calls; put the trunk with host, header or fewer addresses first.");
+            }
+        }
+
+        return trunks;
     }
 
     private static Trunk Trunk(TrunkForm? form, string where)
