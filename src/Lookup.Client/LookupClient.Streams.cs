@@ -34,13 +34,14 @@ public sealed partial class LookupClient
         ArgumentNullException.ThrowIfNull(chunks);
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(window, 64);
+        var settings = open.Clone();
         return StreamAsync(CancellationToken.None);
 
         // Each enumeration starts a new stream.
         async IAsyncEnumerable<CheckStreamResponse> StreamAsync([EnumeratorCancellation] CancellationToken enumeration)
         {
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, enumeration);
-            using var run = new CheckStreamRun(_options, _lookup, open, chunks, window);
+            using var run = new CheckStreamRun(_options, _lookup, settings, chunks, window);
             await foreach (var answer in run.RunAsync(both.Token))
             {
                 yield return answer;

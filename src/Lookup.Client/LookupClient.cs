@@ -62,6 +62,8 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
             return earlier;
         }
 
+        // The caller may change the question while the check is under way: neither a retry nor the cache may see that.
+        question = question.Clone();
         var ticket = _reuse.Ticket;
         var sent = Moment.Now(_options.TimeProvider);
         CheckResult result;
@@ -79,7 +81,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
 
         if (reusable && result.MayCall)
         {
-            _reuse.Add(key, result, ticket);
+            _reuse.Add(key with { Question = question }, result, ticket);
         }
         else if (options.WhatIf is null && result.Verdict != Verdict.Allow)
         {
@@ -95,7 +97,7 @@ public sealed partial class LookupClient : ILookupClient, IDisposable
     {
         ArgumentNullException.ThrowIfNull(numbers);
         ArgumentNullException.ThrowIfNull(question);
-        return new Streams.NumberList(this, _options, numbers, question, options ?? CheckOptions.None).RunAsync(cancellationToken);
+        return new Streams.NumberList(this, _options, numbers, question.Clone(), options ?? CheckOptions.None).RunAsync(cancellationToken);
     }
 
     /// <summary>Sends a check and returns the service's response; the other overload fails closed instead of throwing.</summary>

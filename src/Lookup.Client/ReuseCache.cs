@@ -28,7 +28,7 @@ internal sealed class ReuseCache(int limit)
     }
 
     /// <summary>Adds an answer that permits a call.</summary>
-    /// <param name="key">The question; copied.</param>
+    /// <param name="key">The question. It must not change any more.</param>
     /// <param name="answer">Ignored unless it permits a call.</param>
     /// <param name="ticket">The <see cref="Ticket"/> before the request: if answers were dropped since, this one may be stale and is not added.</param>
     public void Add(in Key key, in CheckResult answer, long ticket)
@@ -38,7 +38,6 @@ internal sealed class ReuseCache(int limit)
             return;
         }
 
-        var kept = key with { Question = key.Question.Clone() };
         lock (_gate)
         {
             if (ticket != _forgotten)
@@ -46,10 +45,10 @@ internal sealed class ReuseCache(int limit)
                 return;
             }
 
-            if (_answers.Remove(kept))
+            if (_answers.Remove(key))
             {
                 // The entry keeps its position in the queue.
-                _answers.Add(kept, answer);
+                _answers.Add(key, answer);
                 return;
             }
 
@@ -58,9 +57,9 @@ internal sealed class ReuseCache(int limit)
                 Drop(_age.Dequeue());
             }
 
-            _answers.Add(kept, answer);
-            _age.Enqueue(kept);
-            Index(answer.Number).Add(kept);
+            _answers.Add(key, answer);
+            _age.Enqueue(key);
+            Index(answer.Number).Add(key);
         }
     }
 

@@ -42,6 +42,23 @@ public sealed class ReuseTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Question_ChangedWhileItsCheckIsUnderWay_DoesNotGetThatAnswer()
+    {
+        var question = Asked.Clone();
+        _answer = request =>
+        {
+            question.Organisation = "bolt";
+            return Decision(request.Question.Organisation == "acme" ? Verdict.Allow : Verdict.Deny);
+        };
+        Assert.True((await _client.CheckAsync(Number, question, cancellationToken: Test)).MayCall);
+        Assert.Equal("bolt", question.Organisation);
+
+        Assert.True(await MayCallAsync());
+        Assert.Equal(1, _asked);
+        Assert.False((await _client.CheckAsync(Number, question, cancellationToken: Test)).MayCall);
+    }
+
+    [Fact]
     public async Task Check_AgainAfterReusableUntil_IsAskedAgain()
     {
         Assert.True(await MayCallAsync());
