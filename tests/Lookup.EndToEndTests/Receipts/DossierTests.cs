@@ -88,8 +88,8 @@ public sealed class DossierTests : IAsyncLifetime
         var key = Directory.GetFiles(_temp.PathOf("data"), "*.key").Single();
         using (var http = new HttpClient { BaseAddress = _service!.JsonAddress })
         {
-            // The head that is signed once a second has all of them.
-            while (!(await http.GetStringAsync("metrics", Token)).Contains("lookup_receipts_signed 2\n", StringComparison.Ordinal))
+            // The head that is signed once a second has all of them: two answers and the start.
+            while (!(await http.GetStringAsync("metrics", Token)).Contains("lookup_receipts_signed 3\n", StringComparison.Ordinal))
             {
                 await Task.Delay(50, Token);
             }

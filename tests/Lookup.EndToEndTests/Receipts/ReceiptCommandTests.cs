@@ -94,7 +94,8 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
         string[] audit = ["receipt", "audit", _temp.PathOf("receipts"), "--public-key", PublicKey];
         var whole = await CliRun.Async([.. audit, "--head", head, "--json"]);
         Assert.Equal((0, ""), (whole.ExitCode, whole.Error));
-        Assert.Equal(20, (int)JsonNode.Parse(whole.Output)!["receipts"]!);
+        // One more: the start, which is in the trail.
+        Assert.Equal(21, (int)JsonNode.Parse(whole.Output)!["receipts"]!);
         Assert.StartsWith("INTACT", (await CliRun.Async(audit)).Output, StringComparison.Ordinal);
 
         await StopAsync();
@@ -133,12 +134,13 @@ public sealed class ReceiptCommandTests : IAsyncLifetime
         using var key = Lookup.Server.Receipts.ReceiptKeyFile.LoadPrivate(_temp.PathOf("receipt.key"));
         using (var log = Lookup.Server.Receipts.ReceiptLog.Open(_temp.PathOf("killed-receipts"), key, TimeProvider.System))
         {
-            Assert.Equal((600UL, 600UL), (log.Count, log.Head!.TreeSize));
+            Assert.Equal((603UL, 603UL), (log.Count, log.Head!.TreeSize));
         }
 
-        Assert.Equal(Enumerable.Range(0, 600).Select(i => $"{i}"), ids.Select(id => id.Split('-')[1]));
+        // Each start has a receipt too, which is the first of its round.
+        Assert.Equal(Enumerable.Range(0, 603).Where(i => i % 201 != 0).Select(i => $"{i}"), ids.Select(id => id.Split('-')[1]));
         var audit = await CliRun.Async("receipt", "audit", _temp.PathOf("killed-receipts"), "--public-key", PublicKey, "--json");
-        Assert.Equal(600, (int)JsonNode.Parse(audit.Output)!["receipts"]!);
+        Assert.Equal(603, (int)JsonNode.Parse(audit.Output)!["receipts"]!);
     }
 
     [Theory]
