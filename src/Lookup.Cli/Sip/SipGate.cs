@@ -99,8 +99,8 @@ internal sealed class SipGate : IAsyncDisposable
 
         await DecideAsync(transaction, number, source.Address);
 
-        // A transaction is about one number; the same identifiers with another one are a fault or an attack.
-        Task RepeatAsync(SipTransaction existing) => existing.Uri == request.Uri
+        // A transaction is about one number on one trunk; the same identifiers with others are a fault or an attack.
+        Task RepeatAsync(SipTransaction existing) => existing.Uri == request.Uri && TrunkOf(request, source.Address) == existing.Trunk
             ? existing.RepeatAsync()
             : connection.SendAsync(SipResponse.Write(request, source, "482 Loop Detected", Tag(key + request.Uri)), request.TopVia.ReplyTo(source)).AsTask();
     }
@@ -124,7 +124,13 @@ internal sealed class SipGate : IAsyncDisposable
             return ("416 Unsupported URI Scheme", []);
         }
 
-        if (_trunks.FirstOrDefault(one => one.IsFrom(source) && one.Matches(request)) is not { } found)
+        if (FaultOf(request, source) is { } unclear)
+        {
+            Tally.AddMalformed();
+            return ("603 Decline", [Warning(unclear), "X-Lookup-Reason: INVALID_REQUEST"]);
+        }
+
+        if (TrunkOf(request, source) is not { } found)
         {
             Tally.AddRefused();
             return ("603 Decline", [Warning("no trunk of the map matches this call"), "X-Lookup-Reason: NO_TRUNK"]);
@@ -152,6 +158,16 @@ internal sealed class SipGate : IAsyncDisposable
         number = parsed.ToString();
         return null;
     }
+
+    private Trunk? TrunkOf(SipRequest request, IPAddress source) => _trunks.FirstOrDefault(one => one.IsFrom(source) && one.Matches(request));
+
+    // A request that only seems not to be for a trunk would be decided as a call of the next one, for another organisation.
+    private string? FaultOf(SipRequest request, IPAddress source) =>
+        SipUri.IsSip(request.Uri) && !SipUri.TryHost(SipUri.Host(request.Uri), out _) ? "the Request-URI has no valid host"
+        : SipUri.HasParameter(request.Uri, "maddr") ? "maddr in the Request-URI is not accepted"
+        : _trunks.FirstOrDefault(one => one.Header is { } header && one.IsFrom(source) && request.Header(header.Name).Skip(1).Any()) is { Header: { } twice }
+            ? $"duplicate header {twice.Name}"
+            : null;
 
     private async Task DecideAsync(SipTransaction transaction, string number, IPAddress source)
     {

@@ -71,6 +71,11 @@ internal static class SipUri
     /// <summary>Whether the scheme is one that can name a number.</summary>
     public static bool IsKnown(string uri) => IsSip(uri) || uri.StartsWith("tel:", StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsSip(string uri) =>
+    /// <summary>Whether a URI has a parameter, also within its user part or headers.</summary>
+    public static bool HasParameter(string uri, string name) =>
+        uri.Split(';', '?', '&').Skip(1).Any(part => part.Split('=')[0].Trim().Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Whether the scheme is sip: or sips:.</summary>
+    public static bool IsSip(string uri) =>
         uri.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || uri.StartsWith("sips:", StringComparison.OrdinalIgnoreCase);
 }

@@ -149,6 +149,39 @@ public sealed class SipGateTests : IAsyncLifetime
         Assert.Equal(["bolt", "spring", "acme"], _fake.Asked.Select(asked => asked.Question.Organisation));
     }
 
+    // Else it would be decided as a call of the last trunk, for another organisation.
+    [Theory]
+    [InlineData("[charity.example]")]
+    [InlineData("charity.example%2e")]
+    [InlineData("charity..example")]
+    [InlineData("gate.example;maddr=charity.example")]
+    [InlineData("gate.example;MADDR=charity.example")]
+    [InlineData("gate.example", "X-Campaign: autumn\r\nX-Campaign: spring\r\n")]
+    [InlineData("gate.example", "X-Campaign: summer\r\nX-Campaign: autumn\r\n")]
+    public async Task Invite_WhoseTrunkIsUnclear_IsDeclined(string host, string headers = "")
+    {
+        using var client = await SipClient.ConnectAsync(_server.EndPoint);
+        var response = await client.InviteAsync($"sip:{MagicNumbers.Allow}@{host}", headers);
+
+        Assert.Equal(603, SipClient.Code(response));
+        Assert.Contains("X-Lookup-Reason: INVALID_REQUEST\r\n", response, StringComparison.Ordinal);
+        Assert.Empty(_fake.Asked);
+    }
+
+    [Fact]
+    public async Task Invite_SameTransactionAnotherTrunk_IsNotPermitted()
+    {
+        using var client = await SipClient.ConnectAsync(_server.EndPoint);
+        var plain = client.Request($"sip:{MagicNumbers.Allow}@gate.example", id: "same");
+        await client.SendAsync(plain.Replace("\r\nCSeq:", "\r\nX-Campaign: spring\r\nCSeq:", StringComparison.Ordinal));
+        Assert.Equal(302, SipClient.Code(await client.FinalAsync()));
+        await client.SendAsync(client.Request($"sip:{MagicNumbers.Allow}@gate.example", "ACK", id: "same"));
+        await client.SendAsync(plain);
+
+        Assert.Equal(482, SipClient.Code(await client.FinalAsync()));
+        Assert.Equal("spring", Assert.Single(_fake.Asked).Question.Organisation);
+    }
+
     [Fact]
     public async Task Invite_Repeated_IsAskedOnceAndAnsweredTheSame()
     {
