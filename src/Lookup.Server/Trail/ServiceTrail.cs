@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Lookup.Core.Regimes;
 using Lookup.Core.Trail;
 using Lookup.Redis;
+using Lookup.Redis.Reading;
 using Lookup.Redis.Trail;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
@@ -108,7 +109,8 @@ internal sealed class ServiceTrail(
 }
 
 /// <summary>Writes the entry of the start: before the first call if the store accepts it, else as soon as it does.</summary>
-internal sealed class TrailStart(ServiceTrail trail, LookupServerOptions options, TimeProvider clock, ILogger<TrailStart> log) : BackgroundService
+internal sealed class TrailStart(
+    ServiceTrail trail, IFactReader reader, StoreManifest manifest, LookupServerOptions options, TimeProvider clock, ILogger<TrailStart> log) : BackgroundService
 {
     private Exception? _fault;
 
@@ -136,6 +138,8 @@ internal sealed class TrailStart(ServiceTrail trail, LookupServerOptions options
         limit.CancelAfter(TimeSpan.FromMilliseconds(Math.Max(1_000, options.StoreReadLimitMs)));
         try
         {
+            // A write without the replicas that it waits for holds up every write behind it for its whole time limit.
+            await reader.FenceAsync(Enumerable.Range(0, manifest.Partitions), limit.Token);
             await trail.StartAsync(limit.Token);
             _fault = null;
         }

@@ -65,13 +65,18 @@ internal static class TrailActs
     /// <summary>Describes the act of loading a snapshot, which two messages ask for together.</summary>
     internal static TrailAct Load(V1.LoadSnapshotOpen open, V1.LoadSnapshotApply apply)
     {
-        var what = JsonFormatter.Default.Format(Mask(open.Clone()));
-        return new TrailAct("register", "LoadSnapshot", apply.AcceptChange ? what[..^1] + ", \"acceptChange\": true }" : what);
+        var what = JsonNode.Parse(Format(Mask(open.Clone())))!.AsObject();
+        if (apply.AcceptChange)
+        {
+            what["acceptChange"] = true;
+        }
+
+        return new TrailAct("register", "LoadSnapshot", what.ToJsonString());
     }
 
     /// <summary>Describes the act of starting or continuing an import.</summary>
     internal static TrailAct Import(V1.ImportDescription? import) =>
-        new("import", "ImportFacts", JsonFormatter.Default.Format(Mask((import ?? new()).Clone())));
+        new("import", "ImportFacts", Format(Mask((import ?? new()).Clone())));
 
     /// <summary>The result of an act, from its last response.</summary>
     internal static string ResultOf(object? response) => response switch
@@ -86,10 +91,10 @@ internal static class TrailActs
     private static string? What(IMessage request, NumberCipher cipher) => request switch
     {
         V1.RevertImportRequest { DryRun: true } => null,
-        V1.EraseNumberRequest erasure => JsonFormatter.Default.Format(Erasure(erasure, cipher)),
+        V1.EraseNumberRequest erasure => Format(Erasure(erasure, cipher)),
         V1.RecordBlocksRequest record => Blocks(record.Blocks),
         V1.RemoveBlocksRequest remove => Blocks(remove.Blocks),
-        _ => JsonFormatter.Default.Format(Mask(Clone(request))),
+        _ => Format(Mask(Clone(request))),
     };
 
     // The pseudonym proves with the encryption key which number was erased, and reveals nothing without it.
@@ -115,6 +120,19 @@ internal static class TrailActs
             ["blocks"] = blocks.Count,
             ["organisations"] = new JsonArray([.. organisations.Select(name => (JsonNode)name)]),
         }.ToJsonString();
+    }
+
+    // The endpoint, which runs after this, rejects what has no JSON form, such as a time beyond the year 9999.
+    private static string Format(IMessage message)
+    {
+        try
+        {
+            return JsonFormatter.Default.Format(message);
+        }
+        catch (InvalidOperationException)
+        {
+            return JsonFormatter.ToDiagnosticString(message);
+        }
     }
 
     private static IMessage Clone(IMessage message) => message.Descriptor.Parser.ParseFrom(message.ToByteString());

@@ -166,7 +166,7 @@ public sealed class ReservationTests(LookupServer server) : IClassFixture<Lookup
     public async Task Client_Json_And_Tool_ReserveTheSame()
     {
         var number = NewNumber();
-        using var client = new Client.LookupClient(new Client.LookupClientOptions { Address = server.Host.GrpcAddress, HedgeAfter = TimeSpan.FromMilliseconds(1) });
+        using var client = new Client.LookupClient(new Client.LookupClientOptions { Address = server.Host.GrpcAddress, HedgeAfter = TimeSpan.FromMilliseconds(1), TimeProvider = new ManualClock() });
         var result = await client.CheckAsync(number, Question, new Client.CheckOptions { Reserve = TimeSpan.FromSeconds(90) }, Token);
         Assert.True(result.MayCall);
         Assert.Equal(TimeSpan.FromSeconds(90), (result.Reservation!.Expires - result.Reservation.Called).ToTimeSpan());

@@ -105,7 +105,7 @@ public sealed class UnknownOrganisationTests(LookupServer server) : IClassFixtur
     [Fact]
     public async Task Gate_MisspeltOrganisation_IsWarnedOfInTheAnswerAndTheSummary()
     {
-        using var client = new LookupClient(new LookupClientOptions { Address = server.Host.GrpcAddress });
+        using var client = new LookupClient(new LookupClientOptions { Address = server.Host.GrpcAddress, TimeProvider = new ManualClock() });
         var result = await client.CheckAsync(Samples.NewNumber(), ToCompany(NewName()), new CheckOptions(), Token);
         var answer = GateAnswer.From(result);
         Assert.True(answer.MayCall);

@@ -97,6 +97,22 @@ public sealed class TrailTests
         Assert.Matches(@"^done: \d{8}-\d{6}-[0-9a-f]{4}$", imported.Result);
     }
 
+    // The trail is written before the endpoint rejects the value.
+    [Theory]
+    [InlineData(long.MaxValue, 0)]
+    [InlineData(0, -1)]
+    public async Task Act_WithATimeThatHasNoJsonForm_IsInvalidAndInTheTrail(long seconds, int nanos)
+    {
+        await using var server = await LookupServer.StartAsync(await LookupServer.EmbeddedAsync());
+        var access = new AccessService.AccessServiceClient(server.Invoker);
+        var grant = new Grant { CredentialId = "crm", Organisation = "acme", FromTime = new Timestamp { Seconds = seconds, Nanos = nanos } };
+        var refused = await Assert.ThrowsAsync<RpcException>(() => access.AddGrantAsync(new AddGrantRequest { Grant = grant }, cancellationToken: Token).ResponseAsync);
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        var entries = await ReadAsync(server.Store.Trail);
+        var act = entries.Single(entry => entry.Act == "AddGrant" && entry.Of is null);
+        Assert.Equal("acme", (string?)JsonNode.Parse(act.What)!["grant"]!["organisation"]);
+    }
+
     [Fact]
     public async Task Act_TrailRefusesIt_IsRefusedAndChangesNothing()
     {
