@@ -149,12 +149,13 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
 
     private void Add(Receipt receipt, int log, ulong index)
     {
+        // One of the trail shows that receipts were kept, for example since the start of the service.
+        First = Math.Min(First, receipt.Time);
         if (receipt.Kind == ReceiptKind.Trail)
         {
             return;
         }
 
-        First = Math.Min(First, receipt.Time);
         if (receipt.Kind == ReceiptKind.Erasure)
         {
             _erased[receipt.Number.High] = receipt.Time;

@@ -155,6 +155,27 @@ public sealed class AuditReceiptTests : IDisposable
         Assert.Contains("there is no signed head, so nothing proves the 2 receipts", none.Error, StringComparison.Ordinal);
     }
 
+    // A service signs the receipt of its start first. Answers behind it may not be signed yet.
+    [Fact]
+    public async Task Receipts_OnlyThatOfTheStartProven_AreKeptSinceThenAndTheCallIsNeverChecked()
+    {
+        const string Number = "+31612360005";
+        await using var server = await StartAsync(Number);
+        WriteReceipts("receipts", [new Receipt { Kind = ReceiptKind.Trail, Time = Of(Number, Answer(-50)).Time, Digest = new byte[32], Count = 1 }]);
+        var heads = Path.Combine(_folder.PathOf("receipts"), "heads");
+        var before = await File.ReadAllBytesAsync(heads, Ct);
+        WriteReceipts("receipts", [Of(Number, Answer(-0.1))]);
+        await File.WriteAllBytesAsync(heads, before, Ct);
+        await File.WriteAllTextAsync(_folder.PathOf("receipt.pub"), _key.ExportSubjectPublicKeyInfoPem(), Ct);
+        var path = _folder.Write("calls.csv", $"dst,start\n{Number},2024-03-12T15:00:00+01:00\n");
+
+        var run = await AuditAsync(server, path, "--receipts", _folder.PathOf("receipts"), "--key-file", KeyFile, "--public-key", _folder.PathOf("receipt.pub"));
+
+        Assert.Equal((6, ""), (run.ExitCode, run.Error));
+        Assert.Contains("1 receipts are not signed and were left out", run.Output, StringComparison.Ordinal);
+        Assert.Contains(",never checked,", (await File.ReadAllLinesAsync(path + ".findings.csv", Ct))[1], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Index_OfRandomReceipts_FindsWhatASearchThroughAllFinds()
     {
