@@ -90,8 +90,7 @@ internal sealed class ReceiptOptions
                     var proven = ulong.MaxValue;
                     if (publicKey is not null)
                     {
-                        folder.WaitForFirstHead(ct);
-                        proven = ReceiptAudit.Run(folder, publicKey, [], done => share(Math.Min(1, (before + done) / total))).WithHead(folder).Receipts;
+                        proven = ReceiptAudit.RunProven(folder, publicKey, [], done => share(Math.Min(1, (before + done) / total)), ct).Receipts;
                         before += proven;
                     }
 

@@ -272,10 +272,9 @@ internal sealed class ReceiptCommand : Command
 
             SignedHead[] kept = [.. parsed.GetRequiredValue(_heads).Select(file => SignedHead.Read(File.ReadAllBytes(file)))];
             var folder = new ReceiptFolder(path);
-            await Task.Run(() => folder.WaitForFirstHead(ct), ct);
             var total = Math.Max(folder.NewestHead()?.TreeSize ?? 0, 1);
             var audit = await WorkBar.RunAsync(
-                Shell, "auditing", share => Task.Run(() => ReceiptAudit.Run(folder, key, kept, done => share(Math.Min(1, done / (double)total))).WithHead(folder), ct));
+                Shell, "auditing", share => Task.Run(() => ReceiptAudit.RunProven(folder, key, kept, done => share(Math.Min(1, done / (double)total)), ct), ct));
             if (IsJson(parsed))
             {
                 Shell.Output.WriteLine(new JsonObject

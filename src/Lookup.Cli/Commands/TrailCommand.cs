@@ -183,7 +183,7 @@ internal sealed class TrailCommand : Command
             foreach (var folder in paths.Select(path => new ReceiptFolder(path)))
             {
                 using var publicKey = ReceiptKeyFile.LoadPublic(publicKeyFile!);
-                var proven = ReceiptAudit.Run(folder, publicKey, []).WithHead(folder).Receipts;
+                var proven = ReceiptAudit.RunProven(folder, publicKey, [], null, ct).Receipts;
                 foreach (var (index, content, _) in folder.Segments().SelectMany(segment => segment.Receipts()))
                 {
                     ct.ThrowIfCancellationRequested();

@@ -65,12 +65,7 @@ internal sealed class UsageCommand : CliCommand
                 var before = 0UL;
                 foreach (var folder in folders)
                 {
-                    if (publicKey is not null)
-                    {
-                        folder.WaitForFirstHead(ct);
-                        before += ReceiptAudit.Run(folder, publicKey, [], Report).WithHead(folder).Receipts;
-                    }
-
+                    before += publicKey is null ? 0 : ReceiptAudit.RunProven(folder, publicKey, [], Report, ct).Receipts;
                     tally.Add(folder, Report, ct);
                     before += folder.NewestHead()?.TreeSize ?? 0;
                 }

@@ -74,14 +74,18 @@ public sealed record ReceiptAudit(ulong Receipts, ulong Unsigned, int Heads, lon
             erasures.Finish());
     }
 
-    /// <summary>Returns this result if a signed head proves some of the receipts, or there are none.</summary>
-    /// <exception cref="ReceiptException">There is no head: who can write to the folder could have written all receipts.</exception>
-    public ReceiptAudit WithHead(ReceiptFolder folder)
+    /// <summary>Runs the audit and demands that a signed head proves some of the receipts, unless there are none. Waits for the head of a new log.</summary>
+    /// <exception cref="ReceiptException">As <see cref="Run"/>, or there is no head: who can write to the folder could have written all receipts.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled while it waited.</exception>
+    public static ReceiptAudit RunProven(
+        ReceiptFolder folder, ECDsa key, IReadOnlyList<SignedHead> kept, Action<ulong>? progress, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        return Heads > 0 || Unsigned == 0
-            ? this
-            : throw new ReceiptException($"{folder.Heads}: there is no signed head, so nothing proves the {Unsigned} receipts. A service signs within a second.");
+        folder.WaitForFirstHead(cancellation);
+        var audit = Run(folder, key, kept, progress);
+        return audit.Heads > 0 || audit.Unsigned == 0
+            ? audit
+            : throw new ReceiptException($"{folder.Heads}: there is no signed head, so nothing proves the {audit.Unsigned} receipts. A service signs within a second.");
     }
 
     private static List<SignedHead> ReadHeads(ReceiptFolder folder, ECDsa key)

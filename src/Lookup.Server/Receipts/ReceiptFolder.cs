@@ -243,7 +243,7 @@ public sealed class ReceiptFolder(string path)
     /// <summary>Waits for the first head of a log that was just begun; a service signs within a second. Returns without one for an older log.</summary>
     /// <exception cref="ReceiptException">The file of heads is damaged.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public void WaitForFirstHead(CancellationToken cancellation)
+    internal void WaitForFirstHead(CancellationToken cancellation)
     {
         while (NewestHead() is null && SegmentPaths().LastOrDefault() is { } newest && DateTime.UtcNow - File.GetLastWriteTimeUtc(newest) < Begun)
         {
