@@ -1,11 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using Lookup.Cli.Gates;
+using Lookup.Core.Numbers;
 
 namespace Lookup.Cli.Sip;
 
 /// <summary>Reads the trunk map: which calls are asked as what, and where a permitted one goes.</summary>
-internal static class TrunkFile
+internal static partial class TrunkFile
 {
     /// <summary>Calls of a trunk that may wait for an answer, if the file does not state it.</summary>
     public const int StandardPending = 500;
@@ -166,17 +168,29 @@ internal static class TrunkFile
             : throw new CliException($"{where}.header.value '{form.Value}' is not the value of a header; write printable ASCII without spaces at its ends.");
     }
 
+    // The number that was decided must be all that the URI calls: no other number, and no digits that a switch reads as a part of it.
     private static string Redirect(string? text, string where)
     {
-        var isUri = text is not null
-            && (text.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("sips:", StringComparison.OrdinalIgnoreCase))
-            && text.All(c => c is > ' ' and <= '~' and not ('<' or '>' or '"' or '\\'))
-            && text.Contains('@', StringComparison.Ordinal);
-        var places = text is null ? 0 : text.Split("{number}").Length + text.Split("{digits}").Length - 2;
-        return isUri && places == 1
-            ? text!
-            : throw new CliException($"{where}.redirect '{text}' is not a SIP URI with {{number}} or {{digits}} once; write it like sip:{{number}}@carrier.example:5060;user=phone.");
+        if (text is null || RedirectForm().Match(text) is not { Success: true } match)
+        {
+            throw new CliException($"{where}.redirect '{text}' is not a SIP URI whose user part is {{number}} or {{digits}}, with at most 6 digits before it and only ;tgrp or ;trunk-context behind it; write it like sip:{{number}}@carrier.example:5060;user=phone.");
+        }
+
+        var prefix = match.Groups["prefix"].Value;
+        var code = InternationalPrefix().Replace(prefix, "");
+        if (prefix.EndsWith('+') ? match.Groups["place"].Value == "number" : NumberParser.IsCallingCode(code))
+        {
+            throw new CliException($"{where}.redirect '{text}' would call another number: {{number}} begins with + and its calling code, {{digits}} with the calling code; remove '{prefix}'.");
+        }
+
+        return text;
     }
+
+    [GeneratedRegex(@"^sips?:(?<prefix>[0-9*]{0,6}(#|%23)?|\+)\{(?<place>number|digits)\}(;(tgrp|trunk-context)=[A-Za-z0-9_.+-]+)*@[A-Za-z0-9\[][!#-;=A-Z\[\]_a-z~-[@?{}]]*$", RegexOptions.IgnoreCase)]
+    private static partial Regex RedirectForm();
+
+    [GeneratedRegex("^(00|011|0011)")]
+    private static partial Regex InternationalPrefix();
 
     private sealed record FileForm(IReadOnlyList<TrunkForm?>? Trunks);
 

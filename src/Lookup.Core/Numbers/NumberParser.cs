@@ -50,6 +50,10 @@ public sealed class NumberParser
     /// <summary>Returns whether a text is the code of a region, in either case. Allocates nothing.</summary>
     public bool IsRegion(string code) => _regions.Contains(code);
 
+    /// <summary>Returns whether digits are exactly a country's calling code.</summary>
+    public static bool IsCallingCode(string digits) =>
+        digits.All(char.IsAsciiDigit) && NumberPlan.CallingCodeOf(digits) is > 0 and var code && code.ToString(CultureInfo.InvariantCulture) == digits;
+
     /// <summary>Reads a number.</summary>
     /// <param name="text">
     /// E.164 ("+31612345678"), with spaces and punctuation ("+31 (0)6-1234 5678"), or a form of the region

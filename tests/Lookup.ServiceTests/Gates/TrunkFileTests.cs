@@ -17,9 +17,25 @@ public sealed class TrunkFileTests
     [InlineData("commercial", "fun", "trunks[0].question: purpose 'fun' is not valid")]
     [InlineData("\"commercial\"", "null", "trunks[0].question: purpose is empty.")]
     [InlineData("\"purpose\"", "\"purpse\"", "trunks[0].question: Unknown field 'purpse'")]
-    [InlineData("sip:{number}@c", "sip:c", "trunks[0].redirect 'sip:c' is not a SIP URI with {number} or {digits} once")]
+    [InlineData("sip:{number}@c", "sip:c", "trunks[0].redirect 'sip:c' is not a SIP URI whose user part is {number} or {digits}")]
     [InlineData("sip:{number}@c", "sip:{number}{digits}@c", "trunks[0].redirect")]
     [InlineData("sip:{number}@c", "sip:{number}@c>\\r\\nX: y", "trunks[0].redirect")]
+    // A redirect that calls another number than the one that was decided.
+    [InlineData("sip:{number}@c", "sip:+31201234567@c;x={number}", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:+31201234567@c?To={number}", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:{number}@c?To=%2B31201234567", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:+31201234567@c;x={number}@d", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:31201234567;x={digits}@c", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:31201234567{digits}@c", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:{digits}5@c", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:{number}%35@c", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:{number};rn=+31201234567@c", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:+{number}@c", "trunks[0].redirect 'sip:+{number}@c' would call another number")]
+    [InlineData("sip:{number}@c", "sip:+31{digits}@c", "trunks[0].redirect")]
+    [InlineData("sip:{number}@c", "sip:31{digits}@c", "trunks[0].redirect 'sip:31{digits}@c' would call another number")]
+    [InlineData("sip:{number}@c", "sip:0031{digits}@c", "would call another number")]
+    [InlineData("sip:{number}@c", "sip:0111{digits}@c", "would call another number")]
+    [InlineData("sip:{number}@c", "sip:{number}@", "trunks[0].redirect")]
     [InlineData("sip:{number}@c\"", "sip:{number}@c\", \"unchecked\": [\"31612345678\"]", "trunks[0].unchecked '31612345678' is not an emergency number")]
     [InlineData("sip:{number}@c\"", "sip:{number}@c\", \"unchecked\": [null]", "trunks[0].unchecked")]
     [InlineData("sip:{number}@c\"", "sip:{number}@c\", \"maxPending\": 0", "trunks[0].maxPending 0 is out of range: 1 to 100000.")]
@@ -90,6 +106,18 @@ public sealed class TrunkFileTests
     {
         var trunk = Assert.Single(TrunkFile.Read($$"""{"trunks": [{{Trunk.Replace("\"org\"", $"\"automated\": {value}, \"org\"", StringComparison.Ordinal)}}]}"""));
         Assert.Equal(automated, trunk.Question.Automated);
+    }
+
+    [Theory]
+    [InlineData("sip:{number}@carrier.example:5060;user=phone", "sip:+31612345678@carrier.example:5060;user=phone")]
+    [InlineData("sips:+{digits}@10.0.0.9;transport=tls", "sips:+31612345678@10.0.0.9;transport=tls")]
+    [InlineData("SIP:00{digits}@[2001:db8::1]:5060", "SIP:0031612345678@[2001:db8::1]:5060")]
+    [InlineData("sip:9{digits}@c", "sip:931612345678@c")]
+    [InlineData("sip:1234%23{digits};tgrp=out-1;trunk-context=+1-201@c", "sip:1234%2331612345678;tgrp=out-1;trunk-context=+1-201@c")]
+    public void Redirect_WithTheNumberAlone_IsAccepted(string redirect, string contact)
+    {
+        var trunk = Assert.Single(TrunkFile.Read($$"""{"trunks": [{{Trunk.Replace("sip:{number}@c", redirect, StringComparison.Ordinal)}}]}"""));
+        Assert.Equal(contact, trunk.ContactFor("+31612345678"));
     }
 
     [Fact]
