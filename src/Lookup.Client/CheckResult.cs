@@ -85,6 +85,9 @@ public readonly struct CheckResult
         : WhyNot is { } why ? $"{Number} {Verdict} {Reason} (permits no call: {why})"
         : $"{Number} {Verdict} {Reason}";
 
+    /// <summary>How long an ALLOW permits the call, from before the request was sent; zero if it permits none.</summary>
+    internal TimeSpan ReusableFor => MayCall ? _validity!.Duration : TimeSpan.Zero;
+
     /// <summary>Why an ALLOW permits no call; null if it does, and for every other verdict.</summary>
     internal string? WhyNot => _verdict != Verdict.Allow || MayCall ? null
         : Decision is { Hypothetical: true } ? "what-if answer"

@@ -16,17 +16,19 @@ internal sealed class Validity
     private readonly TimeProvider _clock;
     private readonly long _start;
     private readonly DateTimeOffset _startOnWall;
-    private readonly TimeSpan _duration;
 
     private Validity(TimeProvider clock, long start, DateTimeOffset startOnWall, TimeSpan duration)
     {
         _clock = clock;
         _start = start;
         _startOnWall = startOnWall;
-        _duration = duration;
+        Duration = duration;
     }
 
-    public bool HasEnded => _clock.GetElapsedTime(_start) >= _duration || _clock.GetUtcNow() - _startOnWall >= _duration;
+    /// <summary>How long the answer may be used, from before the request was sent.</summary>
+    public TimeSpan Duration { get; }
+
+    public bool HasEnded => _clock.GetElapsedTime(_start) >= Duration || _clock.GetUtcNow() - _startOnWall >= Duration;
 
     /// <summary>Creates the validity of an answer; null if it permits no call or has no duration.</summary>
     /// <param name="decision">The decision with the duration.</param>

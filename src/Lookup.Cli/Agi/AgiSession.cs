@@ -11,7 +11,8 @@ namespace Lookup.Cli.Agi;
 /// <remarks>
 /// The session sets LOOKUP_VERDICT to UNKNOWN first, because an earlier check on the channel may have left an ALLOW, and to ALLOW last,
 /// because a session can end at any point. It waits for the reply to each command: Asterisk does not read ahead. If no reply to the ALLOW
-/// arrives in time, it sends UNKNOWN without waiting.
+/// arrives in time, it sends UNKNOWN without waiting. A session that stops for good after the ALLOW cannot take it back, so LOOKUP_REUSABLE_MS,
+/// set before it, tells the dialplan how long it may use the ALLOW.
 /// </remarks>
 internal sealed class AgiSession(Stream stream, CallGate gate)
 {
@@ -48,6 +49,7 @@ internal sealed class AgiSession(Stream stream, CallGate gate)
         }
 
         await SetAsync("LOOKUP_REASON", answer.Reason, ct);
+        await SetAsync("LOOKUP_REUSABLE_MS", answer.ReusableMs.ToString(CultureInfo.InvariantCulture), ct);
         try
         {
             await SetAsync(VerdictVariable, "ALLOW", ct);

@@ -25,6 +25,9 @@ internal sealed class GateAnswer
     /// <summary>Whether the number may be called now. It becomes false when the answer expires, so read it last.</summary>
     public bool MayCall => _fault.Length == 0 && _result.MayCall;
 
+    /// <summary>How long the call is permitted, from before the question was asked, in whole milliseconds; 0 if it is not permitted now.</summary>
+    public long ReusableMs => _fault.Length == 0 ? (long)_result.ReusableFor.TotalMilliseconds : 0;
+
     /// <summary>The verdict without ALLOW: an ALLOW that permits no call is UNKNOWN.</summary>
     public Verdict WhyNot => _fault.Length == 0 && _result.Verdict is Verdict.Deny or Verdict.NotCovered ? _result.Verdict : Verdict.Unknown;
 

@@ -58,6 +58,44 @@ public sealed partial class AgiCommandTests
         await UntilAllowedAsync(at);
     }
 
+    // Nothing takes the ALLOW back: the dialplan must see by itself that it has expired.
+    [Fact]
+    public async Task Agi_FrozenAfterTheAllowAndKilled_LeavesNoAllowThatLasts()
+    {
+        var port = RedisServer.FreePort();
+        using var service = await ServeAsync(port);
+        using var agi = ToolProcess.Start("agi", "--listen", "127.0.0.1:0", "--address", $"http://127.0.0.1:{port}", "--timeout", "5");
+        var at = await AddressAsync(agi, agi => agi.Output);
+        await UntilAllowedAsync(at);
+        while (true)
+        {
+            await using var call = await AgiCall.ConnectAsync(at);
+            await call.SendAsync(AgiCall.Request("agi://h/check?org=acme&purpose=commercial", MagicNumbers.Allow));
+            var frozen = false;
+            await call.ServeAsync(async _ =>
+            {
+                if (call.Verdict == "ALLOW" && !frozen)
+                {
+                    frozen = true;
+                    agi.Freeze();
+                    // The dialplan waits for the server meanwhile.
+                    while (call.MayDial)
+                    {
+                        await Task.Delay(10, TestContext.Current.CancellationToken);
+                    }
+
+                    await agi.KillAsync();
+                }
+            });
+            if (frozen)
+            {
+                Assert.Equal("ALLOW", call.Verdict);
+                Assert.False(call.MayDial);
+                return;
+            }
+        }
+    }
+
     [Fact]
     public async Task Agi_ServiceAway_StartsAndSaysSo()
     {
@@ -93,11 +131,15 @@ public sealed partial class AgiCommandTests
         Assert.Equal((2, 2), (dials.Count, gates.Count));
         Assert.All(gates.Zip(dials), pair =>
         {
-            Assert.Contains("""GotoIf($["${LOOKUP_VERDICT}"="ALLOW" & "${LOOKUP_NUMBER}"!=""]?call:skip)""", lines[pair.First], StringComparison.Ordinal);
+            Assert.Contains("""GotoIf($["${LOOKUP_VERDICT}"="ALLOW" & "${LOOKUP_NUMBER}"!="" & ${TOOK} >= 0 & ${TOOK} < ${LOOKUP_REUSABLE_MS}]?call:skip)""", lines[pair.First], StringComparison.Ordinal);
+            Assert.Contains("Set(TOOK=$[${STRFTIME(,,%s%3q)} - ${ASKED}])", lines[pair.First - 1], StringComparison.Ordinal);
+            Assert.Contains("AGI(", lines[pair.First - 2], StringComparison.Ordinal);
+            Assert.Contains("Set(ASKED=${STRFTIME(,,%s%3q)})", lines[pair.First - 3], StringComparison.Ordinal);
+            Assert.Contains("Set(LOOKUP_REUSABLE_MS=0)", lines[pair.First - 4], StringComparison.Ordinal);
             Assert.Contains("n(skip)", lines[pair.First + 1], StringComparison.Ordinal);
             Assert.Contains("Hangup(", lines[pair.Second - 1], StringComparison.Ordinal);
             Assert.Contains("n(call),Dial(${LOOKUP_TRUNK}/${FILTER(0-9,${LOOKUP_NUMBER})}", lines[pair.Second], StringComparison.Ordinal);
-            Assert.Contains(lines.Take(pair.First).Skip(pair.First - 4), line => line.EndsWith("Set(LOOKUP_VERDICT=)", StringComparison.Ordinal));
+            Assert.Contains(lines.Take(pair.First).Skip(pair.First - 6), line => line.EndsWith("Set(LOOKUP_VERDICT=)", StringComparison.Ordinal));
         });
     }
 

@@ -38,6 +38,9 @@ public sealed partial class AgiServerTests : IAsyncLifetime
 
         Assert.Equal(["UNKNOWN", "ALLOW"], call.Verdicts);
         Assert.Equal("LOOKUP_VERDICT", call.Variables.Keys.First());
+        // Before the ALLOW, or a session that ends between them would leave an ALLOW that lasts as long as an earlier one.
+        Assert.Equal(["LOOKUP_REUSABLE_MS", "LOOKUP_VERDICT"], call.Sets.TakeLast(2));
+        Assert.Equal("300000", call.Variables["LOOKUP_REUSABLE_MS"]);
         Assert.Equal((MagicNumbers.Allow, "NOTHING_FORBIDS"), (call.Variables["LOOKUP_NUMBER"], call.Variables["LOOKUP_REASON"]));
         Assert.DoesNotContain("DIALSTATUS", call.Variables.Keys);
         Assert.Equal((Purpose.Commercial, "acme"), (_fake.Asked[0].Question.Purpose, _fake.Asked[0].Question.Organisation));

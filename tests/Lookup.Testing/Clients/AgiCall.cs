@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -9,6 +11,7 @@ namespace Lookup.Testing.Clients;
 internal sealed partial class AgiCall : IAsyncDisposable
 {
     private readonly TcpClient _client = new();
+    private readonly Stopwatch _asked = Stopwatch.StartNew();
     private StreamReader _reader = null!;
 
     /// <summary>The channel variables when the server closed the connection.</summary>
@@ -17,7 +20,13 @@ internal sealed partial class AgiCall : IAsyncDisposable
     /// <summary>Every value of LOOKUP_VERDICT, in order.</summary>
     public List<string> Verdicts { get; } = [];
 
+    /// <summary>The names of the variables, in the order in which they were set.</summary>
+    public List<string> Sets { get; } = [];
+
     public string Verdict => Variables.GetValueOrDefault("LOOKUP_VERDICT", "");
+
+    /// <summary>Whether the sample dialplan would dial now.</summary>
+    public bool MayDial => Verdict == "ALLOW" && _asked.ElapsedMilliseconds < long.Parse(Variables["LOOKUP_REUSABLE_MS"], CultureInfo.InvariantCulture);
 
     /// <summary>Makes a call as a dialplan does: the question in the URL, the number as the first argument.</summary>
     public static async Task<AgiCall> CheckAsync(IPEndPoint server, string number, string query = "org=acme&purpose=commercial")
@@ -60,6 +69,7 @@ internal sealed partial class AgiCall : IAsyncDisposable
                 Assert.True(set.Success, line);
                 var (name, value) = (set.Groups["name"].Value, set.Groups["value"].Value);
                 Variables[name] = value;
+                Sets.Add(name);
                 if (name == "LOOKUP_VERDICT")
                 {
                     Verdicts.Add(value);
