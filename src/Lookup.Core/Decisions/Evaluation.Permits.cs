@@ -1,3 +1,4 @@
+using System.Numerics;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
 
@@ -260,10 +261,10 @@ internal ref partial struct Evaluation<TTrace>
     {
         code = ReasonCode.Relation;
         var cannotTell = false;
-        for (var kind = RelationKind.Customer; kind <= RelationKind.Inquiry; kind++)
+        for (var left = permit.Relations; left != 0; left &= left - 1)
         {
-            if ((permit.Relations & (1 << (int)kind)) != 0
-                && Find(Slot.FirstRelation + (kind - RelationKind.Customer), FactKind.Relation, out var relation, out var standing, ref cannotTell)
+            var slot = Slot.FirstRelation + BitOperations.TrailingZeroCount(left) - (int)RelationKind.Customer;
+            if (Find(slot, FactKind.Relation, out var relation, out var standing, ref cannotTell)
                 && !relation.Withdrawn
                 && relation.Start <= _q.CallTime
                 && relation.Start < permit.BegunBefore

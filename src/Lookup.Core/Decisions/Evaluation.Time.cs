@@ -14,7 +14,8 @@ internal ref partial struct Evaluation<TTrace>
         var openUntil = long.MaxValue;
         foreach (var zone in _rules.Zones)
         {
-            if (rule.Hours!.IsOpen(_q.CallTime, zone, out var until, out var isHoliday))
+            var local = ReferenceEquals(zone, _zone) ? _local : LocalTime.Local(_q.CallTime, zone);
+            if (rule.Hours!.IsOpen(_q.CallTime, local, zone, out var until, out var isHoliday))
             {
                 openUntil = Math.Min(openUntil, until);
             }

@@ -29,6 +29,9 @@ internal ref partial struct Evaluation<TTrace>
     private readonly ulong _groups;
     private readonly ulong _exactGroups;
     private readonly TimeZoneInfo _zone;
+
+    // The call time in that zone.
+    private readonly long _local;
     private readonly int _today;
 
     private Decision _decision;
@@ -67,7 +70,8 @@ internal ref partial struct Evaluation<TTrace>
         _snapshots = snapshots;
         _trace = trace;
         _zone = rules.Zones[0];
-        _today = LocalTime.Day(question.CallTime, _zone);
+        _local = LocalTime.Local(question.CallTime, _zone);
+        _today = LocalTime.DayOf(_local);
         _permitUntil = rules.Until;
         _openUntil = long.MaxValue;
         _sector = (int)(question.Sector == Sector.Unspecified ? Sector.Other : question.Sector);

@@ -20,11 +20,17 @@ internal sealed class CallingHours(
 
     internal readonly record struct Window(int Open, int Close);
 
+    // Looking up the date of each day costs more than the rest.
+    private readonly DaySet _earlyDays = new(
+        [.. Enumerable.Range(HolidayCalendar.FirstYear, HolidayCalendar.LastYear - HolidayCalendar.FirstYear + 1).SelectMany(year => DaysOf(year, earlyClose.Keys))]);
+
     /// <summary>Returns whether calls are permitted at a time, and if so until when (Unix ms); also whether the day is a holiday.</summary>
-    internal bool IsOpen(long at, TimeZoneInfo zone, out long until, out bool holiday)
+    /// <param name="at">Unix milliseconds.</param>
+    /// <param name="local">The same time as <see cref="LocalTime.Local"/>.</param>
+    internal bool IsOpen(long at, long local, TimeZoneInfo zone, out long until, out bool holiday)
     {
-        var day = LocalTime.Day(at, zone);
-        var inDay = at + LocalTime.OffsetAt(at, zone) - (day * LocalTime.DayMs);
+        var day = LocalTime.DayOf(local);
+        var inDay = local - (day * LocalTime.DayMs);
         foreach (var window in WindowsOf(day, out holiday, out var latest))
         {
             var close = Math.Min(window.Close, latest) * LocalTime.MinuteMs;
@@ -43,12 +49,13 @@ internal sealed class CallingHours(
     /// <summary>Returns the first time at or after the given one at which calls are permitted; 0 if there is none within three weeks.</summary>
     internal long NextOpen(long at, TimeZoneInfo zone)
     {
-        if (IsOpen(at, zone, out _, out _))
+        var local = LocalTime.Local(at, zone);
+        if (IsOpen(at, local, zone, out _, out _))
         {
             return at;
         }
 
-        var today = LocalTime.Day(at, zone);
+        var today = LocalTime.DayOf(local);
         for (var day = today; day < today + SearchDays; day++)
         {
             foreach (var window in WindowsOf(day, out _, out var latest))
@@ -68,10 +75,10 @@ internal sealed class CallingHours(
     {
         holiday = holidays.Contains(day);
         latest = int.MaxValue;
-        if (earlyClose.Count > 0)
+        if (_earlyDays.Contains(day))
         {
             var date = LocalTime.Date(day);
-            latest = earlyClose.GetValueOrDefault((date.Month * 100) + date.Day, int.MaxValue);
+            latest = earlyClose[(date.Month * 100) + date.Day];
         }
 
         // 1970-01-01 was a Thursday.
@@ -80,4 +87,7 @@ internal sealed class CallingHours(
         // A closed day stays closed, also before a holiday.
         return eve is not null && !holiday && windows.Length > 0 && holidays.Contains(day + 1) ? eve : windows;
     }
+
+    private static IEnumerable<int> DaysOf(int year, IEnumerable<int> dates) =>
+        dates.Where(date => DateTime.DaysInMonth(year, date / 100) >= date % 100).Select(date => LocalTime.DayOf(new DateOnly(year, date / 100, date % 100)));
 }

@@ -14,18 +14,17 @@ internal sealed partial class HolidayCalendar
     internal const int FirstYear = 1990;
     internal const int LastYear = 2100;
 
-    // Not frozen: it is built at each start, and looked up once per decision.
-    private readonly HashSet<int> _days;
+    private readonly DaySet _days;
 
-    private HolidayCalendar(HashSet<int> days) => _days = days;
+    private HolidayCalendar(DaySet days) => _days = days;
 
-    internal static HolidayCalendar None { get; } = new([]);
+    internal static HolidayCalendar None { get; } = new(new DaySet([]));
 
     /// <summary>Returns whether a day (days since 1970-01-01) is a holiday.</summary>
     internal bool Contains(int day) => _days.Contains(day);
 
     /// <summary>Returns a calendar with additional days that were decreed once (days since 1970-01-01).</summary>
-    internal HolidayCalendar With(IReadOnlyCollection<int> decreed) => decreed.Count == 0 ? this : new([.. _days, .. decreed]);
+    internal HolidayCalendar With(IReadOnlyCollection<int> decreed) => decreed.Count == 0 ? this : new(_days.With(decreed));
 
     internal static bool TryCompile(IReadOnlyList<string> rules, out HolidayCalendar calendar, out string fault)
     {
@@ -49,7 +48,7 @@ internal sealed partial class HolidayCalendar
             }
         }
 
-        (calendar, fault) = (new HolidayCalendar(days), "");
+        (calendar, fault) = (new HolidayCalendar(new DaySet(days)), "");
         return true;
     }
 

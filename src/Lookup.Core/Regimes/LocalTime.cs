@@ -45,8 +45,14 @@ internal static class LocalTime
     private static long OffsetOfZone(long at, TimeZoneInfo zone) =>
         zone.GetUtcOffset(DateTimeOffset.FromUnixTimeMilliseconds(at)).Ticks / TimeSpan.TicksPerMillisecond;
 
+    /// <summary>Returns local time: the milliseconds since the local 1970-01-01 00:00, without clock changes.</summary>
+    internal static long Local(long at, TimeZoneInfo zone) => at + OffsetAt(at, zone);
+
+    /// <summary>Returns the days since 1970-01-01 of a local time.</summary>
+    internal static int DayOf(long local) => (int)((local - (local < 0 ? DayMs - 1 : 0)) / DayMs);
+
     /// <summary>Returns the local days since 1970-01-01.</summary>
-    internal static int Day(long at, TimeZoneInfo zone) => (int)Math.Floor((double)(at + OffsetAt(at, zone)) / DayMs);
+    internal static int Day(long at, TimeZoneInfo zone) => DayOf(Local(at, zone));
 
     /// <summary>Returns the time of a minute of a local day; during a clock change the earlier offset counts.</summary>
     internal static long Instant(int day, int minute, TimeZoneInfo zone)

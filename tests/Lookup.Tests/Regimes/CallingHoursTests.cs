@@ -14,7 +14,9 @@ public sealed class CallingHoursTests
         CallingHours.Window[][] always = [.. Enumerable.Repeat(new CallingHours.Window[] { new(0, 24 * 60) }, CallingHours.Eve)];
         var hours = new CallingHours(always, null, HolidayCalendar.None, []);
 
-        Assert.True(hours.IsOpen(Decisions.Situation.At(at), TimeZoneInfo.FindSystemTimeZoneById("Europe/Amsterdam"), out var until, out _));
+        var amsterdam = TimeZoneInfo.FindSystemTimeZoneById("Europe/Amsterdam");
+        var time = Decisions.Situation.At(at);
+        Assert.True(hours.IsOpen(time, LocalTime.Local(time, amsterdam), amsterdam, out var until, out _));
         Assert.Equal(Decisions.Situation.At(end), until);
     }
 }
