@@ -17,7 +17,7 @@ internal static class ExitCodes
     /// <summary>Watch: changes were lost; the active lists must be scrubbed again.</summary>
     public const int ChangesLost = 4;
 
-    /// <summary>Impact: some answers would change.</summary>
+    /// <summary>Impact: some answers would change. Plan: the service differs from the file.</summary>
     public const int WouldChange = 5;
 
     /// <summary>Audit: some calls were not permitted, or cannot be decided.</summary>

@@ -81,6 +81,8 @@ internal static class CliApp
             new KeyCommand(shell),
             new GrantCommand(shell),
             new OrgCommand(shell),
+            new PlanCommand(shell),
+            new ApplyCommand(shell),
             new RegisterCommand(shell),
             new RegimesCommand(shell),
             new ReceiptCommand(shell),

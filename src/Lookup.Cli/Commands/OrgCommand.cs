@@ -17,12 +17,32 @@ internal sealed class OrgCommand : Command
         Subcommands.Add(new List(shell));
     }
 
-    private static void Write(Shell shell, Organisation organisation)
+    private static void Write(Shell shell, Organisation organisation) => shell.Console.MarkupLine(
+        string.Join("  ", [SafeText.Escape(organisation.Name), .. Describe(organisation).Select(one => $"[grey]{one.Name}[/] {one.Value}".TrimEnd())]));
+
+    /// <summary>Returns what a record states, in words; a name may have no value.</summary>
+    internal static IEnumerable<(string Name, string Value)> Describe(Organisation organisation)
     {
-        var caps = string.Join(", ", organisation.AttemptCaps.Select(Text));
-        var off = string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.WordFor));
-        shell.Console.MarkupLine(
-            $"{SafeText.Escape(organisation.Name)}  [grey]sector[/] {Words.Sectors.WordFor(organisation.Sector)}{(off.Length > 0 ? $"  [grey]without[/] {off}" : "")}{(organisation.Strict ? "  [grey]strict[/]" : "")}{(caps.Length > 0 ? $"  [grey]at most[/] {caps}" : "")}{(organisation.PauseAfterRefusalDays > 0 ? $"  [grey]days after a refusal[/] {organisation.PauseAfterRefusalDays}" : "")}");
+        yield return ("sector", Words.Sectors.WordFor(organisation.Sector));
+        if (organisation.SwitchedOffLayers.Count > 0)
+        {
+            yield return ("without", string.Join(", ", organisation.SwitchedOffLayers.Select(Words.Layers.WordFor)));
+        }
+
+        if (organisation.Strict)
+        {
+            yield return ("strict", "");
+        }
+
+        if (organisation.AttemptCaps.Count > 0)
+        {
+            yield return ("at most", string.Join(", ", organisation.AttemptCaps.Select(Text)));
+        }
+
+        if (organisation.PauseAfterRefusalDays > 0)
+        {
+            yield return ("days after a refusal", organisation.PauseAfterRefusalDays.ToString(CultureInfo.InvariantCulture));
+        }
     }
 
     private sealed class Put : CliCommand

@@ -36,6 +36,21 @@ internal static class LayerMapping
         return off;
     }
 
+    /// <summary>Reads the record of an organisation. The result is valid only if no fault was added.</summary>
+    internal static StoredOrganisation Read(V1.Organisation source, ref List<FieldFault>? faults)
+    {
+        if (!FieldFaults.IsName(source.Name))
+        {
+            FieldFaults.Add(ref faults, "organisation.name", FieldFaults.NameRule);
+        }
+
+        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PensionProvider, "organisation.sector", ref faults);
+        var off = SwitchedOff(source.SwitchedOffLayers, "organisation.switched_off_layers", ref faults);
+        var own = OwnRulesMapping.Map(source, ref faults);
+        var sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector;
+        return new StoredOrganisation(source.Name, sector, (Layers.Default & ~off) | (source.Strict ? Layers.Strict : 0), own);
+    }
+
     internal static V1.Organisation ToProto(StoredOrganisation source)
     {
         var layers = source.Layers;

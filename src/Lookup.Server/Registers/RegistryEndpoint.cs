@@ -1,10 +1,8 @@
 using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
-using Lookup.Core;
 using Lookup.Core.Facts;
 using Lookup.Core.Regimes;
-using Lookup.Redis;
 using Lookup.Redis.Credentials;
 using Lookup.Redis.Imports;
 using Lookup.Redis.Registers;
@@ -37,25 +35,9 @@ internal sealed class RegistryEndpoint(
     public override async Task<V1.PutOrganisationResponse> PutOrganisation(V1.PutOrganisationRequest request, ServerCallContext context)
     {
         List<FieldFault>? faults = null;
-        var source = request.Organisation;
-        if (source is null)
-        {
-            throw RpcErrors.Invalid("organisation", FieldFaults.Required);
-        }
-
-        if (!FieldFaults.IsName(source.Name))
-        {
-            FieldFaults.Add(ref faults, "organisation.name", FieldFaults.NameRule);
-        }
-
-        FieldFaults.CheckEnum((int)source.Sector, (int)V1.Sector.PensionProvider, "organisation.sector", ref faults);
-        var off = LayerMapping.SwitchedOff(source.SwitchedOffLayers, "organisation.switched_off_layers", ref faults);
-        var own = OwnRulesMapping.Map(source, ref faults);
+        var source = request.Organisation ?? throw RpcErrors.Invalid("organisation", FieldFaults.Required);
+        var organisation = LayerMapping.Read(source, ref faults);
         FieldFaults.ThrowIfAny(faults);
-
-        var sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector;
-        var layers = (Layers.Default & ~off) | (source.Strict ? Layers.Strict : 0);
-        var organisation = new StoredOrganisation(source.Name, sector, layers, own);
         await WriteAsync(
             async token =>
             {
