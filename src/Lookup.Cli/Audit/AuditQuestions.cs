@@ -59,6 +59,10 @@ internal sealed class AuditQuestions(LookupClient client, CheckRequest template,
         return AskAsync(() => client.ExplainAsync(request, ct), response => response.Decision is { Verdict: Verdict.Unknown, RetryAfter: not null }, ct);
     }
 
+    /// <summary>Returns the facts on record about a number; the exception as above.</summary>
+    public async Task<IReadOnlyCollection<KnownFact>> FactsAsync(ulong number, CancellationToken ct) => (await AskAsync(
+        () => client.ListFactsAsync(new ListFactsRequest { Number = string.Create(CultureInfo.InvariantCulture, $"+{number}") }, ct), _ => false, ct)).Facts;
+
     private Question About(string organisation) => organisation.Length == 0 ? template.Question : new Question(template.Question) { Organisation = organisation };
 
     private async Task<T> AskAsync<T>(Func<Task<T>> ask, Func<T, bool> isUnanswered, CancellationToken ct)

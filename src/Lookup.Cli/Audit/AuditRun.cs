@@ -77,7 +77,7 @@ internal sealed class AuditRun(AuditQuestions questions, ReceiptIndex? receipts,
     private async Task<AuditedCall?[]> DecideAsync(List<CallLine> calls, CancellationToken ct)
     {
         var audited = new AuditedCall?[calls.Count];
-        foreach (var places in Enumerable.Range(0, calls.Count).Where(i => calls[i].Number != 0).GroupBy(i => calls[i].Organisation))
+        foreach (var places in Enumerable.Range(0, calls.Count).Where(i => calls[i].Number != 0 && calls[i].IsSelected).GroupBy(i => calls[i].Organisation))
         {
             await DecideAsync(calls, [.. places], places.Key, audited, ct);
         }
@@ -87,24 +87,36 @@ internal sealed class AuditRun(AuditQuestions questions, ReceiptIndex? receipts,
 
     private async Task DecideAsync(List<CallLine> calls, int[] places, string organisation, AuditedCall?[] audited, CancellationToken ct)
     {
-        var asked = new List<(ulong Number, WhatIf WhatIf)>(2 * places.Length);
-        foreach (var place in places)
+        // A time that occurs twice is decided for both.
+        List<(int Place, CallLine Call)> readings = [.. places.SelectMany(place => Readings(calls[place]).Select(call => (place, call)))];
+        var asked = new List<(ulong Number, WhatIf WhatIf)>(2 * readings.Count);
+        foreach (var (_, call) in readings)
         {
-            var (number, at) = (calls[place].Number, Timestamp.FromDateTimeOffset(calls[place].At));
-            var calledBefore = Before(calls[place]);
-            asked.Add((number, questions.WhatIf(at, at, calledBefore)));
-            asked.Add((number, questions.WhatIf(at, null, calledBefore)));
+            var at = Timestamp.FromDateTimeOffset(call.At);
+            var calledBefore = Before(call);
+            asked.Add((call.Number, questions.WhatIf(at, at, calledBefore)));
+            asked.Add((call.Number, questions.WhatIf(at, null, calledBefore)));
         }
 
         try
         {
-            var decisions = await questions.AskAsync(organisation, asked, ct);
-            for (var i = 0; i < places.Length; i++)
+            var decisions = new List<Decision>(asked.Count);
+            foreach (var some in asked.Chunk(2 * settings.InFlight))
             {
-                var call = calls[places[i]];
+                decisions.AddRange(await questions.AskAsync(organisation, some, ct));
+            }
+
+            for (var i = 0; i < readings.Count; i++)
+            {
+                var (place, call) = readings[i];
                 var one = new AuditedCall(
                     call, decisions[2 * i], decisions[(2 * i) + 1], receipts?.Find(questions.Organisation(organisation), call.Number, call.At.ToUnixTimeMilliseconds()));
-                audited[places[i]] = one.Finding == Finding.ForbiddenByLaterRecord
+                if (audited[place] is { IsClean: false })
+                {
+                    continue;
+                }
+
+                audited[place] = one.Finding == Finding.ForbiddenByLaterRecord
                     ? one with { Late = await LateRecord.FindAsync(questions, call, asked[(2 * i) + 1].WhatIf, ct) }
                     : one;
             }
@@ -114,6 +126,8 @@ internal sealed class AuditRun(AuditQuestions questions, ReceiptIndex? receipts,
             throw new CliException($"Line {calls[places[0]].Line}, organisation '{organisation}': {exception.Message}", inner: exception);
         }
     }
+
+    private static CallLine[] Readings(CallLine call) => call.OtherAt is { } other ? [call, call with { At = other }] : [call];
 
     private PlacedCalls? Before(CallLine call)
     {

@@ -11,8 +11,37 @@ internal sealed class CallCount
 
     public long ToAnswerFor { get; set; }
 
+    /// <summary>Calls whose receipts can show a check.</summary>
+    public long Comparable { get; set; }
+
+    /// <summary>Of those, the calls without a check.</summary>
+    public long NeverChecked { get; set; }
+
+    /// <summary>Numbers whose subscriber objected in the days after a call.</summary>
+    public long Objections { get; set; }
+
     /// <summary>Of the calls that a late record forbids; null if there are none.</summary>
     public DelayCount? Late { get; set; }
+}
+
+/// <summary>Calls to answer for on the same ground.</summary>
+internal sealed class GroundCount
+{
+    public string Finding { get; set; } = "";
+
+    /// <summary>The word of the reason.</summary>
+    public string Reason { get; set; } = "";
+
+    public string Layer { get; set; } = "";
+
+    public string Article { get; set; } = "";
+
+    public string Text { get; set; } = "";
+
+    public long Calls { get; set; }
+
+    /// <summary>The first calls, as written to the file of findings.</summary>
+    public List<string[]> Shown { get; set; } = [];
 }
 
 /// <summary>The calls of a day.</summary>
@@ -71,8 +100,17 @@ internal sealed class AuditState
 
     public long[] Checks { get; set; } = new long[Enum.GetValues<CheckState>().Length];
 
-    /// <summary>Calls with a finding, by the word of the reason, a tab and the article.</summary>
-    public Dictionary<string, long> Reasons { get; set; } = [];
+    /// <summary>Lines outside the period, or without the value that the audit is limited to.</summary>
+    public long LeftOut { get; set; }
+
+    /// <summary>Calls at a time that occurs twice, when clocks are set back.</summary>
+    public long Ambiguous { get; set; }
+
+    /// <summary>Calls to answer for by finding, reason, article and text.</summary>
+    public Dictionary<string, GroundCount> Grounds { get; set; } = [];
+
+    /// <summary>Calls by the rules that decided, with their version.</summary>
+    public SortedDictionary<string, long> Rules { get; set; } = new(StringComparer.Ordinal);
 
     /// <summary>Permitted calls by what the answer on today's records does not take into account.</summary>
     public SortedDictionary<string, long> Warnings { get; set; } = new(StringComparer.Ordinal);
@@ -85,8 +123,18 @@ internal sealed class AuditState
 
     public List<LineFault> Faults { get; set; } = [];
 
-    /// <summary>The first findings, as written to the file.</summary>
-    public List<string[]> Shown { get; set; } = [];
+    /// <summary>Calls whose receipts can show a check: from the first receipt on, and not erased.</summary>
+    [JsonIgnore]
+    public long Comparable => Calls - Checks[(int)CheckState.BeforeReceipts] - Checks[(int)CheckState.Erased];
+
+    /// <summary>Returns the reasons of the findings, the most frequent first. A call that was only not checked has none.</summary>
+    /// <param name="finding">The findings to count; null: all.</param>
+    public IEnumerable<(string Reason, string Article, long Calls)> Reasons(string? finding = null) => Grounds.Values
+        .Where(ground => ground.Reason.Length > 0 && (finding is null || ground.Finding == finding))
+        .GroupBy(ground => (ground.Reason, ground.Article))
+        .Select(group => (group.Key.Reason, group.Key.Article, Calls: group.Sum(ground => ground.Calls)))
+        .OrderByDescending(reason => reason.Calls)
+        .ThenBy(reason => reason.Reason, StringComparer.Ordinal).ThenBy(reason => reason.Article, StringComparer.Ordinal);
 
     /// <summary>Reads the state of a stopped audit; null if there is none, or of another file or question.</summary>
     public static AuditState? Read(string path, string identity)

@@ -9,13 +9,42 @@ namespace Lookup.Cli.Audit;
 /// <param name="state">What was found.</param>
 /// <param name="groups">Names of the columns counted by.</param>
 /// <param name="receipts">The receipts; null: checks were not audited.</param>
-internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptIndex? receipts)
+/// <param name="numbers">What is on record about the called numbers; null: it was not read.</param>
+internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptIndex? receipts, NumberTally? numbers)
 {
-    /// <summary>Returns the reasons of the findings, the most frequent first.</summary>
-    public static IEnumerable<(string Reason, string Article, long Calls)> Reasons(AuditState state) => state.Reasons
-        .OrderByDescending(reason => reason.Value)
-        .ThenBy(reason => reason.Key, StringComparer.Ordinal)
-        .Select(reason => (reason.Key[..reason.Key.IndexOf('\t', StringComparison.Ordinal)], reason.Key[(reason.Key.IndexOf('\t', StringComparison.Ordinal) + 1)..], reason.Value));
+    /// <summary>Returns what a reader must know about how calls were read and receipts were matched.</summary>
+    public static IEnumerable<string> Notes(AuditState state, ReceiptIndex? receipts)
+    {
+        if (state.Ambiguous > 0)
+        {
+            yield return $"{state.Ambiguous:N0} calls are at a local time that occurred twice, because clocks were set back. Both readings were decided, and the stricter one counts.";
+        }
+
+        if (receipts is null)
+        {
+            yield break;
+        }
+
+        if (!receipts.IsVerified)
+        {
+            yield return "The receipts were not verified, because no public key was named (--public-key).";
+        }
+
+        if (receipts.Lists > 0)
+        {
+            yield return $"{receipts.Lists:N0} receipts of lists contain no numbers, so they match no call.";
+        }
+
+        if (receipts.Unproven > 0)
+        {
+            yield return $"{receipts.Unproven:N0} receipts are not signed and were left out. A running service signs within a second.";
+        }
+
+        if (receipts.Answers > 0 && state.Calls > 0 && state.Checks[(int)CheckState.NeverChecked] == state.Calls)
+        {
+            yield return "No receipt is about a number of these calls. If they were checked, the receipts are of other instances or days, or of another encryption key (--key-file).";
+        }
+    }
 
     /// <summary>Writes the summary for people.</summary>
     public void Write(IAnsiConsole console)
@@ -25,26 +54,17 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
         {
             console.MarkupLine("[bold]Checks before the calls, by receipts[/]");
             WriteCounts(console, Enum.GetValues<CheckState>().Select(check => (AuditTally.NameOf(check), state.Checks[(int)check])));
-            if (receipts.Lists > 0)
-            {
-                console.MarkupLine($"[grey]{receipts.Lists:N0} receipts of lists contain no numbers, so they match no call.[/]");
-            }
-
-            if (receipts.Unproven > 0)
-            {
-                console.MarkupLine($"[yellow]{receipts.Unproven:N0} receipts are not signed and were left out. A running service signs within a second.[/]");
-            }
-
-            if (receipts.Answers > 0 && state.Calls > 0 && state.Checks[(int)CheckState.NeverChecked] == state.Calls)
-            {
-                console.MarkupLine("[yellow]No receipt is about a number of these calls. If they were checked, the receipts are of other instances or days, or of another encryption key (--key-file).[/]");
-            }
         }
 
-        if (state.Reasons.Count > 0)
+        foreach (var note in Notes(state, receipts))
+        {
+            console.MarkupLine($"[yellow]{SafeText.Escape(note)}[/]");
+        }
+
+        if (state.Reasons().Any())
         {
             console.MarkupLine("[bold]Calls to answer for, by reason[/]");
-            foreach (var (reason, article, calls) in Reasons(state))
+            foreach (var (reason, article, calls) in state.Reasons())
             {
                 console.MarkupLine($"  {calls,12:N0}  {reason}{(article.Length > 0 ? $" ({SafeText.Escape(article)})" : "")}");
             }
@@ -83,9 +103,11 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             ["calls"] = state.Calls,
             ["to_answer_for"] = state.ToAnswerFor,
             ["not_placed"] = state.NotPlaced,
+            ["left_out"] = state.LeftOut,
             ["not_audited"] = state.Faulty,
             ["findings"] = Counts(Enum.GetValues<Finding>(), state.Findings),
         };
+        json["notes"] = new JsonArray([.. Notes(state, receipts).Select(note => (JsonNode)note)]);
         json["warnings"] = new JsonObject(state.Warnings.Select(one => KeyValuePair.Create(one.Key, (JsonNode?)one.Value)));
         if (receipts is not null)
         {
@@ -93,9 +115,10 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             json["receipts"] = receipts.Answers;
             json["receipts_of_lists"] = receipts.Lists;
             json["receipts_not_signed"] = receipts.Unproven;
+            json["receipts_verified"] = receipts.IsVerified;
         }
 
-        json["reasons"] = new JsonArray([.. Reasons(state).Select(reason => new JsonObject
+        json["reasons"] = new JsonArray([.. state.Reasons().Select(reason => new JsonObject
         {
             ["reason"] = reason.Reason,
             ["article"] = reason.Article,
@@ -105,12 +128,27 @@ internal sealed class AuditSummary(AuditState state, string[] groups, ReceiptInd
             state.Groups[i].OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => KeyValuePair.Create(
                 group.Key, (JsonNode?)Json(group.Value)))))));
         json["late_records"] = Json(state.Late);
+        if (numbers is not null)
+        {
+            json["numbers"] = numbers.Json();
+        }
+
         return json;
     }
 
-    private static JsonObject Json(CallCount count)
+    private JsonObject Json(CallCount count)
     {
         var json = new JsonObject { ["calls"] = count.Calls, ["to_answer_for"] = count.ToAnswerFor };
+        if (receipts is not null)
+        {
+            json["never_checked"] = count.NeverChecked;
+        }
+
+        if (numbers is not null)
+        {
+            json["objections"] = count.Objections;
+        }
+
         if (count.Late is { } late)
         {
             json["late_records"] = Json(late);

@@ -15,8 +15,11 @@ internal sealed class AuditTally : IDisposable
     /// <summary>Lines that could not be audited are counted, and this many are named.</summary>
     public const int MaxFaults = 5;
 
-    /// <summary>Findings that the report lists.</summary>
-    public const int MaxShown = 500;
+    /// <summary>Calls of a ground that the report lists.</summary>
+    public const int MaxShown = 50;
+
+    // More grounds than the rules have mean that the texts differ from call to call.
+    private const int MaxGrounds = 500;
 
     // A column of call ids instead of campaigns would fill the memory.
     private const int MaxGroups = 1_000;
@@ -26,6 +29,7 @@ internal sealed class AuditTally : IDisposable
     private readonly string[] _groups;
     private readonly bool _hasReceipts;
     private readonly TimeZoneInfo _zone;
+    private readonly NumberTally? _numbers;
 
     /// <summary>Opens the file of findings: a new one, or that of a stopped audit.</summary>
     /// <param name="path">The file.</param>
@@ -33,9 +37,10 @@ internal sealed class AuditTally : IDisposable
     /// <param name="groups">Names of the columns to count by.</param>
     /// <param name="hasReceipts">Whether checks are audited.</param>
     /// <param name="zone">The zone of the days.</param>
-    public AuditTally(string path, AuditState state, string[] groups, bool hasReceipts, TimeZoneInfo zone)
+    /// <param name="numbers">The facts about the numbers; null: they are not counted.</param>
+    public AuditTally(string path, AuditState state, string[] groups, bool hasReceipts, TimeZoneInfo zone, NumberTally? numbers)
     {
-        (State, _groups, _hasReceipts, _zone) = (state, groups, hasReceipts, zone);
+        (State, _groups, _hasReceipts, _zone, _numbers) = (state, groups, hasReceipts, zone, numbers);
         _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
         _file.SetLength(state.FindingsBytes);
         _file.Position = state.FindingsBytes;
@@ -90,8 +95,9 @@ internal sealed class AuditTally : IDisposable
             return;
         }
 
-        var at = call.At.ToUnixTimeMilliseconds();
+        var at = audited.Call.At.ToUnixTimeMilliseconds();
         State.Calls++;
+        State.Ambiguous += call.OtherAt is null ? 0 : 1;
         State.ToAnswerFor += audited.IsClean ? 0 : 1;
         (State.First, State.Last) = (Math.Min(State.First, at), Math.Max(State.Last, at));
         State.Findings[(int)audited.Finding]++;
@@ -111,10 +117,13 @@ internal sealed class AuditTally : IDisposable
             State.Warnings[warning] = State.Warnings.GetValueOrDefault(warning) + 1;
         }
 
+        var rules = audited.Then.Regime.Length == 0 ? "none" : $"{audited.Then.Regime}, version {audited.Then.RegimeVersion}";
+        State.Rules[rules] = State.Rules.GetValueOrDefault(rules) + 1;
         CountDay(audited);
+        var hasObjection = _numbers?.TakeObjection(call) == true;
         for (var i = 0; i < _groups.Length; i++)
         {
-            CountGroup(State.Groups[i], call.Groups[i], audited);
+            CountGroup(State.Groups[i], call.Groups[i], audited, hasObjection);
         }
 
         if (!audited.IsClean)
@@ -136,12 +145,8 @@ internal sealed class AuditTally : IDisposable
     private void AddFinding(AuditedCall audited)
     {
         var (call, reason) = (audited.Call, audited.Ground.Reasons.FirstOrDefault() ?? new Reason());
-        if (audited.Finding != Finding.Permitted)
-        {
-            var key = $"{Words.Reasons.WordFor(reason.Code)}\t{reason.Article}";
-            State.Reasons[key] = State.Reasons.GetValueOrDefault(key) + 1;
-        }
-
+        var ground = Ground(audited, reason);
+        ground.Calls++;
         string[] cells =
         [
             call.Line.ToString(CultureInfo.InvariantCulture),
@@ -162,10 +167,27 @@ internal sealed class AuditTally : IDisposable
         ];
         // A number in E.164 is no formula.
         _findings.WriteLine(string.Join(',', cells.Select((cell, i) => i == 1 ? cell : SafeText.Cell(cell))));
-        if (State.Shown.Count < MaxShown)
+        if (ground.Shown.Count < MaxShown)
         {
-            State.Shown.Add(cells);
+            ground.Shown.Add(cells);
         }
+    }
+
+    private GroundCount Ground(AuditedCall audited, Reason reason)
+    {
+        // A permitted call is to answer for because of its check.
+        var ground = audited is { Finding: Finding.Permitted, Check: { } check }
+            ? new GroundCount { Finding = NameOf(check.State) }
+            : new GroundCount
+            {
+                Finding = NameOf(audited.Finding),
+                Reason = Words.Reasons.WordFor(reason.Code),
+                Layer = reason.Layer == Layer.Unspecified ? "" : Words.Layers.WordFor(reason.Layer),
+                Article = reason.Article,
+                Text = reason.Text,
+            };
+        var key = $"{ground.Finding}\t{ground.Reason}\t{ground.Article}\t{(State.Grounds.Count < MaxGrounds ? ground.Text : "")}";
+        return State.Grounds.TryGetValue(key, out var known) ? known : State.Grounds[key] = ground;
     }
 
     private static string[] Cells(CallCheck check) =>
@@ -202,7 +224,7 @@ internal sealed class AuditTally : IDisposable
         }
     }
 
-    private static void CountGroup(Dictionary<string, CallCount> group, string value, AuditedCall audited)
+    private static void CountGroup(Dictionary<string, CallCount> group, string value, AuditedCall audited, bool hasObjection)
     {
         value = group.ContainsKey(value) || group.Count < MaxGroups ? value : "(others)";
         if (!group.TryGetValue(value, out var count))
@@ -212,6 +234,9 @@ internal sealed class AuditTally : IDisposable
 
         count.Calls++;
         count.ToAnswerFor += audited.IsClean ? 0 : 1;
+        count.Objections += hasObjection ? 1 : 0;
+        count.Comparable += audited.Check is null or { State: CheckState.BeforeReceipts or CheckState.Erased } ? 0 : 1;
+        count.NeverChecked += audited.Check?.State == CheckState.NeverChecked ? 1 : 0;
         if (audited.Late is { } late)
         {
             (count.Late ??= new DelayCount()).Add(late.Delay);
@@ -220,6 +245,12 @@ internal sealed class AuditTally : IDisposable
 
     private void AddOther(CallLine call)
     {
+        if (!call.IsSelected)
+        {
+            State.LeftOut++;
+            return;
+        }
+
         if (call.Fault.Length == 0)
         {
             State.NotPlaced++;

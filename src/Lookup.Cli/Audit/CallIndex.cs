@@ -2,7 +2,13 @@ using Lookup.Core.Decisions;
 
 namespace Lookup.Cli.Audit;
 
-/// <summary>The calls of a file by organisation, number and time, for counting attempts; 16 bytes for each.</summary>
+/// <summary>The calls of an organisation to a number.</summary>
+/// <param name="Organisation">The organisation of the lines; empty: that of the question.</param>
+/// <param name="Number">The number as an integer in E.164.</param>
+/// <param name="Times">The start of each selected call in Unix milliseconds, oldest first.</param>
+internal sealed record CalledNumber(string Organisation, ulong Number, IReadOnlyList<long> Times);
+
+/// <summary>The calls of a file by organisation, number and time; 16 bytes for each.</summary>
 internal sealed class CallIndex
 {
     // A number has at most 15 digits.
@@ -29,7 +35,8 @@ internal sealed class CallIndex
                         : throw new CliException($"Line {call.Line}: more than {MaxOrganisations} organisations; is --org-column the column of the organisation?");
                 }
 
-                index._calls.Add(new Placed((organisation << NumberBits) | call.Number, call.At.ToUnixTimeMilliseconds()));
+                // Forbids at its latest: the second reading of an hour that occurs twice.
+                index._calls.Add(Placed.Of((organisation << NumberBits) | call.Number, (call.OtherAt ?? call.At).ToUnixTimeMilliseconds(), call.IsSelected));
             }
         }
 
@@ -45,7 +52,7 @@ internal sealed class CallIndex
     {
         var times = new List<long>();
         var number = (_organisations[before.Organisation] << NumberBits) | before.Number;
-        foreach (var call in _calls.Descending(new Placed(number, before.At.ToUnixTimeMilliseconds() - 1)).TakeWhile(call => call.Number == number))
+        foreach (var call in _calls.Descending(Placed.Of(number, before.At.ToUnixTimeMilliseconds() - 1, true)).TakeWhile(call => call.Number == number))
         {
             // Some dialers write two lines with the same time for one call.
             if (times.Count > 0 && times[^1] == call.At)
@@ -66,9 +73,43 @@ internal sealed class CallIndex
         return times;
     }
 
-    // Ordered by number, with its organisation, and time.
-    private readonly record struct Placed(ulong Number, long At) : IComparable<Placed>
+    /// <summary>Returns the numbers with selected calls, by organisation. Two lines with the same time are one call.</summary>
+    public IEnumerable<CalledNumber> Numbers()
     {
-        public int CompareTo(Placed other) => Number != other.Number ? Number.CompareTo(other.Number) : At.CompareTo(other.At);
+        var names = _organisations.ToDictionary(pair => pair.Value, pair => pair.Key);
+        var (number, times) = (ulong.MaxValue, new List<long>());
+        foreach (var call in _calls.Ascending().Where(call => call.IsSelected))
+        {
+            if (call.Number != number && times.Count > 0)
+            {
+                yield return Called();
+                times = [];
+            }
+
+            number = call.Number;
+            if (times.Count == 0 || times[^1] != call.At)
+            {
+                times.Add(call.At);
+            }
+        }
+
+        if (times.Count > 0)
+        {
+            yield return Called();
+        }
+
+        CalledNumber Called() => new(names[number >> NumberBits], number & ((1UL << NumberBits) - 1), times);
+    }
+
+    // Ordered by number, with its organisation, and time; the lowest bit says whether the call is selected.
+    private readonly record struct Placed(ulong Number, long Bits) : IComparable<Placed>
+    {
+        internal long At => Bits >> 1;
+
+        internal bool IsSelected => (Bits & 1) != 0;
+
+        internal static Placed Of(ulong number, long at, bool isSelected) => new(number, (at << 1) | (isSelected ? 1L : 0));
+
+        public int CompareTo(Placed other) => Number != other.Number ? Number.CompareTo(other.Number) : Bits.CompareTo(other.Bits);
     }
 }

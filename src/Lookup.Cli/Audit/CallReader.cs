@@ -18,6 +18,12 @@ internal sealed record CallLine(long Line, ulong Number, DateTimeOffset At, stri
 {
     /// <summary>The organisation that the call was made for; empty: that of the question.</summary>
     public string Organisation { get; init; } = "";
+
+    /// <summary>The later reading of a time that occurs twice, when clocks are set back; null: it occurs once.</summary>
+    public DateTimeOffset? OtherAt { get; init; }
+
+    /// <summary>Whether the line is in the period and has the value that the audit is limited to. Other calls count as attempts only.</summary>
+    public bool IsSelected { get; init; } = true;
 }
 
 /// <summary>The columns of a file of call records, by position.</summary>
@@ -26,7 +32,8 @@ internal sealed record CallLine(long Line, ulong Number, DateTimeOffset At, stri
 /// <param name="States">Whether the call was placed; none: every call was.</param>
 /// <param name="Groups">The columns to count by.</param>
 /// <param name="Organisation">The organisation; null: it is that of the question.</param>
-internal sealed record CallColumns(int[] Number, int Time, int[] States, int[] Groups, int? Organisation);
+/// <param name="Only">The column that limits the audit; null: none does.</param>
+internal sealed record CallColumns(int[] Number, int Time, int[] States, int[] Groups, int? Organisation, int? Only);
 
 /// <summary>Reads call records one by one; memory does not depend on the length of the file.</summary>
 internal sealed class CallReader : IDisposable
@@ -41,6 +48,7 @@ internal sealed class CallReader : IDisposable
     private readonly CallFormat? _format;
     private readonly string? _region;
     private readonly TimeZoneInfo? _zone;
+    private readonly CallSelection _selection;
     private readonly DateTimeOffset _now;
     private readonly int _width;
     private bool _hasRead;
@@ -54,7 +62,7 @@ internal sealed class CallReader : IDisposable
     {
         _now = now;
         var layout = LayoutSniffer.Lines(input, ImportFormat.Csv, choice.Delimiter);
-        (_delimiter, _format, _region, _zone) = (layout.Delimiter, choice.Format, choice.Region, choice.Zone);
+        (_delimiter, _format, _region, _zone, _selection) = (layout.Delimiter, choice.Format, choice.Region, choice.Zone, choice.Selection);
         _source = new LineSource(input, layout);
         try
         {
@@ -88,7 +96,8 @@ internal sealed class CallReader : IDisposable
                 Find(choice.Time ?? _format?.Time ?? throw Missing("the start of the call", "--time", names), "--time"),
                 [.. (_format?.States ?? []).Select(name => Find(name, "--format"))],
                 [.. choice.Groups.Select(name => Find(name, "--by"))],
-                choice.Organisation is { } organisation ? Find(organisation, "--org-column") : null);
+                choice.Organisation is { } organisation ? Find(organisation, "--org-column") : null,
+                choice.Selection.Column is { } only ? Find(only, "--only") : null);
 
             if (_columns.Groups.Distinct().Count() < _columns.Groups.Length)
             {
@@ -130,11 +139,13 @@ internal sealed class CallReader : IDisposable
         }
 
         var values = Values();
-        if (values.Length != _width)
-        {
-            return Faulty($"{values.Length} columns instead of {_width}");
-        }
+        return values.Length != _width ? Faulty($"{values.Length} columns instead of {_width}")
+            : _columns.Only is { } only && values[only].Trim() != _selection.Value ? Read(values) with { IsSelected = false }
+            : Read(values);
+    }
 
+    private CallLine Read(string[] values)
+    {
         string[] groups = [.. _columns.Groups.Select(column => values[column])];
         if (_format?.IsPlaced([.. _columns.States.Select(column => values[column].Trim())]) == false)
         {
@@ -165,7 +176,12 @@ internal sealed class CallReader : IDisposable
             : !TryTime(values[_columns.Time].Trim(), out var at, out var why) ? Faulty($"the time '{values[_columns.Time]}' {why}", groups)
             : at.ToUnixTimeMilliseconds() < 0 ? Faulty($"the time '{values[_columns.Time]}' is before 1970", groups)
             : at > _now ? Faulty($"the time '{values[_columns.Time]}' is later than now", groups)
-            : new CallLine(_record.Line, number, at, groups, "") { Organisation = organisation };
+            : new CallLine(_record.Line, number, at, groups, "")
+            {
+                Organisation = organisation,
+                OtherAt = TimeText.LaterReading(values[_columns.Time].Trim(), at, _zone) is { } later && later <= _now ? later : null,
+                IsSelected = _selection.Contains(at),
+            };
     }
 
     /// <summary>Skips the lines up to one that an earlier run read.</summary>
@@ -225,9 +241,43 @@ internal sealed class CallReader : IDisposable
 /// <param name="Delimiter">The delimiter; null: detected.</param>
 /// <param name="Region">ISO 3166 code for numbers in national form; null: none.</param>
 /// <param name="Zone">The zone of times without an offset; null: such times are faults.</param>
+/// <param name="Selection">The calls to audit.</param>
 internal sealed record CallChoice(
-    CallFormat? Format, string? Number, string? Time, string? Organisation, string[] Groups, bool NoHeader, char? Delimiter, string? Region, TimeZoneInfo? Zone)
+    CallFormat? Format, string? Number, string? Time, string? Organisation, string[] Groups, bool NoHeader, char? Delimiter, string? Region, TimeZoneInfo? Zone, CallSelection Selection)
 {
     /// <summary>Returns a text that differs if lines are read differently.</summary>
-    public string Describe() => $"{Format?.Name}|{Number}|{Time}|{Organisation}|{string.Join('|', Groups)}|{NoHeader}|{Delimiter}|{Region}|{Zone?.Id}";
+    public string Describe() => $"{Format?.Name}|{Number}|{Time}|{Organisation}|{string.Join('|', Groups)}|{NoHeader}|{Delimiter}|{Region}|{Zone?.Id}|{Selection}";
+}
+
+/// <summary>The calls of a file to audit.</summary>
+/// <param name="From">The first day; null: that of the first call.</param>
+/// <param name="To">The last day; null: that of the last call.</param>
+/// <param name="Column">The column that limits the calls; null: none.</param>
+/// <param name="Value">The value of the column.</param>
+/// <param name="Zone">The zone of the days.</param>
+internal sealed record CallSelection(DateOnly? From, DateOnly? To, string? Column, string Value, TimeZoneInfo Zone)
+{
+    /// <summary>Returns the first moment of a day.</summary>
+    public DateTimeOffset Start(DateOnly day)
+    {
+        var midnight = day.ToDateTime(TimeOnly.MinValue);
+        while (Zone.IsInvalidTime(midnight))
+        {
+            midnight = midnight.AddMinutes(30);
+        }
+
+        return new DateTimeOffset(midnight, Zone.IsAmbiguousTime(midnight) ? Zone.GetAmbiguousTimeOffsets(midnight).Max() : Zone.GetUtcOffset(midnight));
+    }
+
+    /// <summary>Returns whether a time is in the period.</summary>
+    public bool Contains(DateTimeOffset at)
+    {
+        if (From is null && To is null)
+        {
+            return true;
+        }
+
+        var day = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(at, Zone).DateTime);
+        return !(day < From) && !(day > To);
+    }
 }

@@ -56,9 +56,10 @@ internal sealed class DelayCount
     }
 
     /// <summary>Formats the delays for people.</summary>
-    public string Describe() => string.Create(CultureInfo.InvariantCulture, $"{Count:N0}, median {Text(Median)}, worst {Text(Worst)}");
+    public string Describe() => string.Create(CultureInfo.InvariantCulture, $"{Count:N0}, median {Format(Median)}, worst {Format(Worst)}");
 
-    private static string Text(long seconds) => TimeSpan.FromSeconds(seconds) switch
+    /// <summary>Formats a delay for people.</summary>
+    public static string Format(long seconds) => TimeSpan.FromSeconds(seconds) switch
     {
         { TotalHours: < 1 } time => $"{time.Minutes} min",
         { TotalDays: < 1 } time => $"{time.Hours} h {time.Minutes} min",

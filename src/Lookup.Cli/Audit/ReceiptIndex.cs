@@ -38,6 +38,9 @@ internal sealed class ReceiptIndex(V1.Question question, NumberCipher cipher, Re
     /// <summary>Receipts that no signed head proves. They match no call.</summary>
     public long Unproven { get; private set; }
 
+    /// <summary>Whether the logs were verified with the public key.</summary>
+    public bool IsVerified { get; init; }
+
     /// <summary>Time of the first receipt, in Unix milliseconds; the greatest value if there is none.</summary>
     public long First { get; private set; } = long.MaxValue;
 

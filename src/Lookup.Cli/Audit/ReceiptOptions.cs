@@ -79,7 +79,7 @@ internal sealed class ReceiptOptions
 
         var folders = paths.Select(path => new ReceiptFolder(path)).ToList();
         using var publicKey = parsed.GetValue(_publicKey) is { } file ? ReceiptKeyFile.LoadPublic(file) : null;
-        var index = new ReceiptIndex(question, new NumberCipher(OpenStore.Keys(parsed.GetValue(_keyFile))), matching);
+        var index = new ReceiptIndex(question, new NumberCipher(OpenStore.Keys(parsed.GetValue(_keyFile))), matching) { IsVerified = publicKey is not null };
         var total = (double)Math.Max(folders.Sum(folder => (long)(folder.NewestHead()?.TreeSize ?? 0)), 1) * (publicKey is null ? 1 : 2);
         await WorkBar.RunAsync(shell, "reading receipts", share => Task.Run(
             () =>

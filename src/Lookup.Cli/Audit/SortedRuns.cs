@@ -68,6 +68,30 @@ internal sealed class SortedRuns<T>
         }
     }
 
+    /// <summary>Returns all entries, the least first.</summary>
+    public IEnumerable<T> Ascending()
+    {
+        var next = new int[_runs.Count];
+        while (true)
+        {
+            var least = -1;
+            for (var i = 0; i < next.Length; i++)
+            {
+                if (next[i] < _runs[i].Length && (least < 0 || _runs[i][next[i]].CompareTo(_runs[least][next[least]]) < 0))
+                {
+                    least = i;
+                }
+            }
+
+            if (least < 0)
+            {
+                yield break;
+            }
+
+            yield return _runs[least][next[least]++];
+        }
+    }
+
     private void Close()
     {
         Array.Sort(_open);

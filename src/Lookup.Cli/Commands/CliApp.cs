@@ -75,6 +75,7 @@ internal static class CliApp
             new PreviewCommand(shell),
             new ImpactCommand(shell),
             new AuditCommand(shell),
+            new ReportCommand(shell),
             new WatchCommand(shell),
             new AgiCommand(shell),
             new SipCommand(shell),

@@ -43,7 +43,7 @@ internal sealed class UsageCommand : CliCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CancellationToken ct)
     {
         var paths = parsed.GetRequiredValue(_folders);
-        var (since, until) = (Day(parsed, _since), Day(parsed, _until));
+        var (since, until) = (parsed.GetDay(_since), parsed.GetDay(_until));
         if (since > until)
         {
             throw CliException.Usage($"--since {Format(since)} is later than --until {Format(until)}.");
@@ -138,11 +138,6 @@ internal sealed class UsageCommand : CliCommand
         ["list_numbers"] = count.ListNumbers,
         ["what_if"] = count.WhatIf,
     };
-
-    private static DateOnly? Day(ParseResult parsed, Option<string?> option) =>
-        parsed.GetValue(option) is not { } text ? null
-        : DateOnly.TryParseExact(text, DayFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day
-        : throw CliException.Usage($"{option.Name} '{text}' is not a day; write it like 2026-11-01.");
 
     private static string Format(DateOnly? day) => day?.ToString(DayFormat, CultureInfo.InvariantCulture) ?? "";
 }

@@ -1,6 +1,5 @@
-using System.Net;
-using System.Text;
 using Lookup.Cli.Options;
+using static Lookup.Cli.Output.HtmlPage;
 
 namespace Lookup.Cli.Dossiers;
 
@@ -22,10 +21,8 @@ internal static class DossierPage
     /// <summary>Renders the page.</summary>
     public static string Render(Dossier dossier)
     {
-        var html = new StringBuilder();
-        html.Append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">")
-            .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">")
-            .Append("<title>Dossier ").Append(Text(dossier.Number)).Append("</title><style>").Append(Style).Append("</style></head>\n<body>\n<header><h1>Dossier ")
+        var html = Begin($"Dossier {dossier.Number}", Style);
+        html.Append("<header><h1>Dossier ")
             .Append(Text(dossier.Number)).Append("</h1>\n<p>Made ").Append(Text(TimeText.LocalWithZone(dossier.Made, dossier.Zone))).Append(" from ")
             .Append(Text(string.Join(", ", dossier.Sources))).Append(". ")
             .Append(dossier.Entries.Count == 0 ? "Nothing is on record about the number." : $"{dossier.Entries.Count} entries, oldest first.")
@@ -48,9 +45,8 @@ internal static class DossierPage
             html.Append("</dl></li>\n");
         }
 
-        return html.Append("</ol>\n<footer><p>Facts are listed at the time they were recorded, answers at the time they were given. To get the proof of an answer: ")
-            .Append("lookup receipt get, with the id of its receipt. The receipt of a list proves the answers in the list.</p></footer>\n</body></html>\n").ToString();
+        html.Append("</ol>\n<footer><p>Facts are listed at the time they were recorded, answers at the time they were given. To get the proof of an answer: ")
+            .Append("lookup receipt get, with the id of its receipt. The receipt of a list proves the answers in the list.</p></footer>\n");
+        return End(html);
     }
-
-    private static string Text(string text) => WebUtility.HtmlEncode(text);
 }

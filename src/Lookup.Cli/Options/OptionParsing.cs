@@ -102,6 +102,12 @@ internal static class OptionParsing
         HelpName = "ZONE",
     };
 
+    /// <summary>Returns the option's day; null if it is not set.</summary>
+    public static DateOnly? GetDay(this ParseResult parsed, Option<string?> option) =>
+        parsed.GetValue(option) is not { } text ? null
+        : DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day
+        : throw CliException.Usage($"{option.Name} '{text}' is not a day; write it like 2026-11-01.");
+
     public static TimeZoneInfo? GetTimeZone(this ParseResult parsed, Option<string?> option)
     {
         if (parsed.GetValue(option) is not { } id)

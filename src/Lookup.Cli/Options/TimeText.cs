@@ -62,6 +62,15 @@ internal static class TimeText
         return TryAt(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local), out time);
     }
 
+    /// <summary>Returns the second reading of a text whose local time occurs twice; null if it occurs once, or the text has an offset.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="first">The first reading, from <see cref="TryParse"/>.</param>
+    /// <param name="zone">The zone of times without an offset.</param>
+    public static DateTimeOffset? LaterReading(string text, DateTimeOffset first, TimeZoneInfo? zone) =>
+        zone?.IsAmbiguousTime(first.DateTime) == true && TryParse(text, zone, out _, out _) && !TryParse(text, null, out _, out _)
+            ? new DateTimeOffset(first.DateTime, zone.GetAmbiguousTimeOffsets(first.DateTime).Min())
+            : null;
+
     /// <summary>
     /// Formats a time for people, in a zone that the reader knows: "Mon 2026-11-30 09:00 +01:00". In UTC if the zone is empty or this
     /// machine does not know it. Seconds appear where they are not zero.

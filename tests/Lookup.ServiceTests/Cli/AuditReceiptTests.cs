@@ -77,6 +77,7 @@ public sealed class AuditReceiptTests : IDisposable
         var json = JsonNode.Parse(run.Output)!;
         Assert.Equal(
             """{"checked":5,"never_checked":8,"against_answer":3,"answer_expired":2,"before_receipts":1,"erased":1}""", json["checks"]!.ToJsonString());
+        Assert.DoesNotContain("not verified", json["notes"]!.ToJsonString(), StringComparison.Ordinal);
         Assert.Equal((20, 13, 1), (json["calls"]!.GetValue<int>(), json["to_answer_for"]!.GetValue<int>(), json["receipts_of_lists"]!.GetValue<int>()));
     }
 
@@ -93,6 +94,7 @@ public sealed class AuditReceiptTests : IDisposable
 
         Assert.Equal((6, ""), (run.ExitCode, run.Error));
         Assert.Contains("dialled against the answer", run.Output, StringComparison.Ordinal);
+        Assert.Contains("The receipts were not verified, because no public key was named (--public-key).", run.Output, StringComparison.Ordinal);
         Assert.EndsWith(ids.Values.Single(), (await File.ReadAllLinesAsync(path + ".findings.csv", Ct))[1], StringComparison.Ordinal);
     }
 

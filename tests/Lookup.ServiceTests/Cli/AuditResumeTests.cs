@@ -105,14 +105,14 @@ public sealed class AuditResumeTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--report", "key.txt", "exists and was not written by this command")]
+    [InlineData("--out", "key.txt", "exists and was not written by this command")]
     [InlineData("--findings", "key.txt", "exists and was not written by this command")]
-    [InlineData("--report", "calls.csv.findings.csv", "is the file of findings")]
+    [InlineData("--out", "calls.csv.findings.csv", "is the file of findings")]
     public async Task Output_OverAnotherFile_IsRefused(string option, string name, string message)
     {
         var path = _folder.Write("calls.csv", "dst,start\n+31612380001,2024-03-11T12:00:00Z\n");
         var key = _folder.Write("key.txt", "secret");
-        var run = await CliRun.Async("audit", path, "--column", "dst", "--time", "start", "--org", "acme", "--purpose", "commercial", option, _folder.PathOf(name), "--address", "http://127.0.0.1:1");
+        var run = await CliRun.Async("report", path, "--column", "dst", "--time", "start", "--org", "acme", "--purpose", "commercial", option, _folder.PathOf(name), "--address", "http://127.0.0.1:1");
         Assert.Equal(2, run.ExitCode);
         Assert.Contains(message, run.Error, StringComparison.Ordinal);
         Assert.Equal("secret", await File.ReadAllTextAsync(key, Ct));

@@ -69,6 +69,45 @@ public sealed class AuditTests : IDisposable
     }
 
     [Fact]
+    public async Task Time_ThatOccursTwice_IsDecidedForBothReadings_AndTheStricterCounts()
+    {
+        // Clocks were set back at 03:00 +02:00. The objection takes effect between the two readings of 02:30.
+        var between = new DateTimeOffset(2023, 10, 29, 1, 0, 0, TimeSpan.Zero);
+        var store = await LookupServer.EmbeddedAsync();
+        await using (var before = await LookupServer.StartAsync(store, clock: new ShiftedClock(between.AddDays(-9)), ownsStore: false))
+        {
+            await RecordAsync(before, [.. new[] { Consented, ObjectedLate }.Select(number =>
+            {
+                var fact = Consent(number);
+                fact.Consent.Captured = Timestamp.FromDateTimeOffset(between.AddDays(-20));
+                return fact;
+            })]);
+        }
+
+        await using var server = await LookupServer.StartAsync(store, clock: new ShiftedClock(between.AddDays(4)));
+        await RecordAsync(server, Objection(ObjectedLate, between));
+        var path = _folder.Write(
+            "calls.csv",
+            "dst,start\n" +
+            $"{Consented},2023-10-29 02:30:00\n" +
+            $"{ObjectedLate},2023-10-29 02:30:00\n" +
+            $"{ObjectedLate},2023-10-29T02:30:00+02:00\n" +
+            $"{ObjectedLate},1698539400\n" +
+            $"{ObjectedLate},2023-10-29 01:59:00\n" +
+            $"{ObjectedLate},2023-10-29 03:00:00\n");
+
+        var run = await AuditAsync(server, path, "--column", "dst", "--time", "start", "--without", "code", "--without", "policy");
+
+        Assert.Equal((6, ""), (run.ExitCode, run.Error));
+        var findings = await File.ReadAllLinesAsync(path + ".findings.csv", Ct);
+        Assert.Collection(
+            findings[1..],
+            line => AssertFinding(line, $"3,{ObjectedLate},2023-10-29T01:30:00Z,forbidden by what was recorded after the call,objection,", ""),
+            line => AssertFinding(line, $"7,{ObjectedLate},2023-10-29T02:00:00Z,forbidden by what was recorded after the call,objection,", ""));
+        Assert.Contains("2 calls are at a local time that occurred twice, because clocks were set back. Both readings were decided, and the stricter one counts.", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Formats_OfDialers_AreReadAndCallsThatWereNotPlacedLeftOut()
     {
         await using var server = await RecordAsync();
@@ -117,7 +156,7 @@ public sealed class AuditTests : IDisposable
         await using var server = await RecordAsync();
         var calls = _folder.Write("calls.csv", "dst,start\n+31612340001,2024-03-12 15:00:00\n");
         File.CreateSymbolicLink(_folder.PathOf("link.csv"), calls);
-        foreach (var option in (string[])["--findings", "--report"])
+        foreach (var option in (string[])["--findings", "--out"])
         {
             foreach (var path in (string[])[calls, _folder.PathOf("./x/../calls.csv"), _folder.PathOf("link.csv"), Path.GetDirectoryName(calls)!])
             {
@@ -180,7 +219,7 @@ public sealed class AuditTests : IDisposable
     }
 
     private static Task<CliRun> AuditAsync(LookupServer server, string path, params string[] options) => CliRun.Async(
-        ["audit", path, "--org", "acme", "--purpose", "commercial", "--timezone", "Europe/Amsterdam", "--address", server.Host.GrpcAddress.ToString(), .. options]);
+        [options.Contains("--out") ? "report" : "audit", path, "--org", "acme", "--purpose", "commercial", "--timezone", "Europe/Amsterdam", "--address", server.Host.GrpcAddress.ToString(), .. options]);
 
     // Ten days before the calls, and two days after them.
     private static async Task<LookupServer> RecordAsync()

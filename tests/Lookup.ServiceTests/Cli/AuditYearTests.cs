@@ -1,11 +1,7 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
-using Lookup.Core.Numbers;
-using Lookup.Core.Receipts;
-using Lookup.Server.Receipts;
+using Lookup.Testing.Audit;
 using Lookup.V1;
-using Verdict = Lookup.Core.Verdict;
 
 namespace Lookup.ServiceTests.Cli;
 
@@ -25,8 +21,8 @@ public sealed class AuditYearTests : IDisposable
         var year = new AuditYear(seed, clean: 120);
         var (facts, calls, answers) = (year.Facts.ToLookup(f => f.Number), year.Calls.ToLookup(c => c.Number), year.Answers.ToLookup(a => a.Number));
         Assert.All(year.Calls, call => Assert.True(year.Decide(call, facts, calls, answers) == (call.Finding, call.Check), $"seed {seed}: {call}, {year.Decide(call, facts, calls, answers)}"));
-        await using var server = await RecordAsync(year);
-        WriteReceipts(year);
+        await using var server = await year.RecordAsync();
+        year.WriteReceipts(_folder);
         var path = _folder.Write("calls.csv", "centre,dst,start\n" + string.Concat(year.Calls.Select(call => $"{call.Centre},{call.Number},{call.At:yyyy-MM-ddTHH:mm:sszzz}\n")));
 
         var run = await CliRun.Async(
@@ -86,45 +82,5 @@ public sealed class AuditYearTests : IDisposable
 
         // The clock of a session runs while facts are recorded.
         static DateTimeOffset Second(DateTimeOffset recorded, DateTimeOffset session) => (recorded - session).Duration() < TimeSpan.FromHours(1) ? session : recorded;
-    }
-
-    private static async Task<LookupServer> RecordAsync(AuditYear year)
-    {
-        var store = await LookupServer.EmbeddedAsync();
-        foreach (var session in AuditYear.Sessions.Where(session => year.Facts.Exists(fact => fact.Recorded == session)))
-        {
-            await using var server = await LookupServer.StartAsync(store, clock: new ShiftedClock(session), ownsStore: false);
-            await server.Registry.PutOrganisationAsync(
-                new PutOrganisationRequest { Organisation = new Organisation { Name = "acme", AttemptCaps = { new AttemptCap { Max = AuditYear.Cap, WithinHours = 24 } } } },
-                cancellationToken: Ct);
-            foreach (var facts in year.Facts.Where(fact => fact.Recorded == session).Chunk(100))
-            {
-                var recorded = await server.Facts.RecordFactsAsync(Samples.Record(facts.Select(fact => fact.Fact)), cancellationToken: Ct);
-                Assert.All(recorded.Results, result => Assert.True(result.Outcome == FactResult.Types.Outcome.Recorded, result.ToString()));
-            }
-        }
-
-        return await LookupServer.StartAsync(store, clock: new ShiftedClock(AuditYear.Sessions.Last().AddDays(5)));
-    }
-
-    private void WriteReceipts(AuditYear year)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var cipher = new NumberCipher(EncryptionKeyFile.Create(_folder.PathOf("number.key")));
-        using var log = ReceiptLog.Open(_folder.PathOf("receipts"), key, TimeProvider.System, 1 << 16);
-        foreach (var answer in year.Answers.OrderBy(answer => answer.At))
-        {
-            Assert.True(PhoneNumber.TryParse(answer.Number, out var number, out _));
-            log.Append(ReceiptFormat.Write(new Core.Receipts.Receipt
-            {
-                Time = answer.At.ToUnixTimeMilliseconds(),
-                CallTime = answer.At.ToUnixTimeMilliseconds(),
-                Verdict = answer.IsAllow ? Verdict.Allow : Verdict.Deny,
-                Organisation = "acme",
-                Purpose = Core.Purpose.Commercial,
-                CallKind = Core.CallKind.Marketing,
-                Number = cipher.Encrypt(number),
-            }));
-        }
     }
 }

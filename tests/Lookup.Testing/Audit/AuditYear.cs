@@ -1,8 +1,12 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Google.Protobuf.WellKnownTypes;
+using Lookup.Core.Numbers;
+using Lookup.Core.Receipts;
+using Lookup.Server.Receipts;
 using Lookup.V1;
 
-namespace Lookup.ServiceTests.Cli;
+namespace Lookup.Testing.Audit;
 
 /// <summary>A year of calls by three contact centres, with violations of every kind planted among calls that are in order.</summary>
 internal sealed class AuditYear
@@ -16,6 +20,8 @@ internal sealed class AuditYear
     private static readonly TimeZoneInfo Zone = TimeZoneInfo.FindSystemTimeZoneById("Europe/Amsterdam");
     private static readonly DateTimeOffset Begin = new(2023, 12, 1, 6, 0, 0, TimeSpan.Zero);
     private static readonly string[] Centres = ["north", "south", "west"];
+    private static readonly string[] Campaigns = ["spring", "summer", "renewals", "win back"];
+    private static readonly string[] Sources = ["web form", "shop <1>", "partner"];
 
     // On these days nobody calls in the Netherlands.
     private static readonly HashSet<DateOnly> Holidays =
@@ -24,25 +30,36 @@ internal sealed class AuditYear
     private readonly Random _random;
     private int _number = 20_000_000;
 
-    internal AuditYear(int seed, int clean)
+    internal AuditYear(int seed, int clean, int? planted = null)
     {
         _random = new Random(seed);
         for (var i = 0; i < clean; i++)
         {
             var number = Consented();
+            var last = default(DateTimeOffset);
             for (var day = Workday(20); day < new DateOnly(2024, 12, 20); day = Next(day.AddDays(20 + _random.Next(60))))
             {
-                Call(number, At(day));
+                Call(number, last = At(day));
+            }
+
+            // No call follows these objections.
+            if (i % 4 == 0)
+            {
+                var at = last.AddHours(1 + _random.Next(10 * 24));
+                Object(number, at, SessionAfter(at));
             }
         }
 
-        for (var i = 0; i < clean / 12; i++)
+        for (var i = 0; i < (planted ?? clean / 12); i++)
         {
             Plant();
         }
 
         Calls.Sort((a, b) => a.At.CompareTo(b.At));
     }
+
+    /// <summary>The time at which the year is looked at.</summary>
+    internal DateTimeOffset Now { get; } = DateTimeOffset.UtcNow;
 
     /// <summary>The facts, with the time at which each is recorded.</summary>
     internal List<Known> Facts { get; } = [];
@@ -54,6 +71,52 @@ internal sealed class AuditYear
 
     /// <summary>When facts are recorded: on the first of every month.</summary>
     internal static IEnumerable<DateTimeOffset> Sessions => Enumerable.Range(0, 14).Select(Begin.AddMonths);
+
+    /// <summary>Returns the call records as CSV, in local time.</summary>
+    internal string Csv() => "centre,campaign,agent,dst,start\n" + string.Concat(Calls.Select(call => string.Create(
+        CultureInfo.InvariantCulture, $"{call.Centre},{call.Campaign},{call.Agent},{call.Number},{call.At:yyyy-MM-dd HH:mm:ss}\n")));
+
+    /// <summary>Starts a service with the facts, each recorded at its time.</summary>
+    internal async Task<LookupServer> RecordAsync()
+    {
+        var store = await LookupServer.EmbeddedAsync();
+        foreach (var session in Sessions.Where(session => Facts.Exists(fact => fact.Recorded == session)))
+        {
+            await using var server = await LookupServer.StartAsync(store, clock: new ShiftedClock(session), ownsStore: false);
+            await server.Registry.PutOrganisationAsync(
+                new PutOrganisationRequest { Organisation = new Organisation { Name = "acme", AttemptCaps = { new AttemptCap { Max = Cap, WithinHours = 24 } } } },
+                cancellationToken: TestContext.Current.CancellationToken);
+            foreach (var facts in Facts.Where(fact => fact.Recorded == session).Chunk(100))
+            {
+                var recorded = await server.Facts.RecordFactsAsync(Samples.Record(facts.Select(fact => fact.Fact)), cancellationToken: TestContext.Current.CancellationToken);
+                Assert.All(recorded.Results, result => Assert.True(result.Outcome == FactResult.Types.Outcome.Recorded, result.ToString()));
+            }
+        }
+
+        return await LookupServer.StartAsync(store, clock: new ShiftedClock(Sessions.Last().AddDays(5)));
+    }
+
+    /// <summary>Writes the answers into the log "receipts" under the key "number.key".</summary>
+    internal void WriteReceipts(TempFolder folder)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var cipher = new NumberCipher(EncryptionKeyFile.Create(folder.PathOf("number.key")));
+        using var log = ReceiptLog.Open(folder.PathOf("receipts"), key, TimeProvider.System, 1 << 16);
+        foreach (var answer in Answers.OrderBy(answer => answer.At))
+        {
+            Assert.True(PhoneNumber.TryParse(answer.Number, out var number, out _));
+            log.Append(ReceiptFormat.Write(new Core.Receipts.Receipt
+            {
+                Time = answer.At.ToUnixTimeMilliseconds(),
+                CallTime = answer.At.ToUnixTimeMilliseconds(),
+                Verdict = answer.IsAllow ? Core.Verdict.Allow : Core.Verdict.Deny,
+                Organisation = "acme",
+                Purpose = Core.Purpose.Commercial,
+                CallKind = Core.CallKind.Marketing,
+                Number = cipher.Encrypt(number),
+            }));
+        }
+    }
 
     /// <summary>Decides a call by going through all facts, calls and answers.</summary>
     /// <returns>The finding and the check, as the audit names them.</returns>
@@ -93,6 +156,7 @@ internal sealed class AuditYear
         Call(Consented(), At(new DateOnly(2024, 12, 25), 12), NotPermitted);
         Call(NewNumber(), At(Workday()), NotPermitted);
         Call(Consented(Purpose.Survey), At(Workday()), NotPermitted);
+        Call(Consented(hasEvidence: false), At(Workday()), NotPermitted);
 
         var at = At(Workday(60));
         Call(Consented(until: at.AddDays(-1)), at, NotPermitted);
@@ -109,7 +173,7 @@ internal sealed class AuditYear
 
         at = At(Workday(60));
         number = NewNumber();
-        Consent(number, Purpose.Commercial, at.AddDays(-3), SessionAfter(at), at.AddYears(2));
+        Consent(number, Purpose.Commercial, at.AddDays(-3), SessionAfter(at), at.AddYears(10));
         Call(number, at, "permitted only by what was recorded after the call");
 
         number = Consented();
@@ -125,7 +189,8 @@ internal sealed class AuditYear
 
     private void Call(string number, DateTimeOffset at, string finding = Permitted, string check = "checked")
     {
-        Calls.Add(new Placed(number, at, Centres[_random.Next(Centres.Length)], finding, check));
+        var centre = Centres[_random.Next(Centres.Length)];
+        Calls.Add(new Placed(number, at, centre, Campaigns[_random.Next(Campaigns.Length)], $"{centre}-{1 + _random.Next(4)}", finding, check));
         if (check != "never checked")
         {
             Answers.Add(new Answered(number, at.AddSeconds(check == "dialled after the answer had expired" ? -200 : -0.2), check != "dialled against the answer"));
@@ -134,22 +199,24 @@ internal sealed class AuditYear
 
     private string NewNumber() => string.Create(CultureInfo.InvariantCulture, $"+316{_number++}");
 
-    private string Consented(Purpose purpose = Purpose.Commercial, DateTimeOffset? until = null)
+    private string Consented(Purpose purpose = Purpose.Commercial, DateTimeOffset? until = null, bool hasEvidence = true)
     {
         var number = NewNumber();
-        Consent(number, purpose, Begin.AddDays(-10), Begin, until ?? Begin.AddYears(3));
+        Consent(number, purpose, Begin.AddDays(-10), Begin, until ?? Now.AddDays(((int[])[15, 45, 75, 400])[_random.Next(4)]), hasEvidence);
         return number;
     }
 
-    private void Consent(string number, Purpose purpose, DateTimeOffset captured, DateTimeOffset recorded, DateTimeOffset until)
+    private void Consent(string number, Purpose purpose, DateTimeOffset captured, DateTimeOffset recorded, DateTimeOffset until, bool hasEvidence = true)
     {
         var fact = Samples.Consent(number);
+        fact.Source = Sources[_random.Next(Sources.Length)];
         fact.Consent.Purposes.Clear();
         fact.Consent.Purposes.Add(purpose);
         fact.Consent.FirstContactMonths = 36;
         fact.Consent.Captured = Timestamp.FromDateTimeOffset(captured);
         fact.Consent.Expires = Timestamp.FromDateTimeOffset(until);
-        Facts.Add(new Known(number, purpose == Purpose.Commercial, captured, until, recorded, fact));
+        fact.Consent.Evidence = hasEvidence ? new Evidence { Reference = "recording 4711", Sha256 = _random.Next(2) == 0 ? "" : new string('a', 64) } : null;
+        Facts.Add(new Known(number, purpose == Purpose.Commercial && hasEvidence, captured, until, recorded, fact));
     }
 
     private void Object(string number, DateTimeOffset at, DateTimeOffset recorded)
@@ -183,7 +250,7 @@ internal sealed class AuditYear
 
     internal sealed record Known(string Number, bool Permits, DateTimeOffset Effective, DateTimeOffset Until, DateTimeOffset Recorded, Fact Fact);
 
-    internal sealed record Placed(string Number, DateTimeOffset At, string Centre, string Finding, string Check);
+    internal sealed record Placed(string Number, DateTimeOffset At, string Centre, string Campaign, string Agent, string Finding, string Check);
 
     internal sealed record Answered(string Number, DateTimeOffset At, bool IsAllow);
 }
