@@ -71,7 +71,13 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
 
         if (!result.IsValid)
         {
-            throw result.Exception is SecurityTokenInvalidLifetimeException ? RpcErrors.ExpiredCredential() : RpcErrors.UnknownCredential();
+            throw result.Exception switch
+            {
+                SecurityTokenExpiredException => RpcErrors.ExpiredCredential(),
+                SecurityTokenNotYetValidException => RpcErrors.FutureCredential(),
+                SecurityTokenNoExpirationException => RpcErrors.TimelessCredential(),
+                _ => RpcErrors.UnknownCredential(),
+            };
         }
 
         if (!result.Claims.TryGetValue(options.JwtSubjectClaim, out var claim) || claim is not string { Length: > 0 } subject)
@@ -91,15 +97,15 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
         ValidAudience = options.JwtAudience,
         ValidAlgorithms = Algorithms,
         IssuerSigningKeys = set.Keys,
-        LifetimeValidator = (begins, _, read, _) => read is JsonWebToken one && EndOf(one) is { } end && IsNow(begins, end),
+        LifetimeValidator = (begins, _, read, _) => CheckTimes(begins, (JsonWebToken)read),
     });
 
     // A token expires at the maximum age at the latest, whatever its exp: otherwise a key that leaked once could sign tokens for years.
     // A token without a time of issue has no age, so it is rejected.
     private DateTime? EndOf(JsonWebToken token)
     {
-        var issued = token.IssuedAt != DateTime.MinValue ? token.IssuedAt : token.ValidFrom;
-        if (token.ValidTo == DateTime.MinValue || issued == DateTime.MinValue || issued > clock.GetUtcNow().UtcDateTime + MaxAhead)
+        var issued = IssuedAt(token);
+        if (token.ValidTo == DateTime.MinValue || issued == DateTime.MinValue)
         {
             return null;
         }
@@ -108,9 +114,15 @@ internal sealed class TokenCheck(LookupServerOptions options, TimeProvider clock
         return token.ValidTo < latest ? token.ValidTo : latest;
     }
 
-    private bool IsNow(DateTime? begins, DateTime ends)
+    private static DateTime IssuedAt(JsonWebToken token) => token.IssuedAt != DateTime.MinValue ? token.IssuedAt : token.ValidFrom;
+
+    // True, or the reason as the exception that the library itself would throw.
+    private bool CheckTimes(DateTime? begins, JsonWebToken token)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        return now < ends && (begins is null || begins <= now);
+        var end = EndOf(token) ?? throw new SecurityTokenNoExpirationException();
+        return IssuedAt(token) > now + MaxAhead || begins > now ? throw new SecurityTokenNotYetValidException()
+            : now < end ? true
+            : throw new SecurityTokenExpiredException();
     }
 }

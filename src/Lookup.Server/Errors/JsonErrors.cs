@@ -44,6 +44,7 @@ internal static class JsonErrors
         var (code, message) = context.Response.StatusCode switch
         {
             StatusCodes.Status404NotFound => (Code.NotFound, "No method has this path and HTTP method; protos/lookup/v1 lists them."),
+            StatusCodes.Status408RequestTimeout => (Code.DeadlineExceeded, "The body arrived too slowly; send it whole, at 240 bytes a second or more."),
             StatusCodes.Status413PayloadTooLarge => (Code.ResourceExhausted, "The request is too large; send a smaller one."),
             StatusCodes.Status415UnsupportedMediaType => (Code.InvalidArgument, "The Content-Type must be application/json."),
             StatusCodes.Status503ServiceUnavailable => (Code.Unavailable, "The service has no capacity for this request now; retry later."),

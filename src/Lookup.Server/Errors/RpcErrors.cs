@@ -59,6 +59,9 @@ internal static class RpcErrors
     internal static RpcException Exhausted(string message, int retryAfterMs) =>
         Of(Code.ResourceExhausted, message, Retry(retryAfterMs)).ToRpcException();
 
+    /// <summary>Why a message is refused that would fit alone.</summary>
+    internal const string TooManyLarge = "Too many large requests at the same time; retry later.";
+
     /// <summary>UNAUTHENTICATED: the request has no credential.</summary>
     internal static RpcException NoCredential() => Unauthenticated(
         "The request has no credential; send the header 'authorization: Bearer <API key or token>'.", "CREDENTIAL_MISSING");
@@ -70,6 +73,15 @@ internal static class RpcErrors
     /// <summary>UNAUTHENTICATED: the credential has expired.</summary>
     internal static RpcException ExpiredCredential() => Unauthenticated(
         "The credential has expired; ask an administrator for a new one, or the issuer for a new token.", "CREDENTIAL_EXPIRED");
+
+    /// <summary>UNAUTHENTICATED: the token is from the future.</summary>
+    internal static RpcException FutureCredential() => Unauthenticated(
+        "The token is not valid yet: its time of issue (iat) or start (nbf) is in the future; compare the clocks of the issuer and this service.",
+        "CREDENTIAL_NOT_YET_VALID");
+
+    /// <summary>UNAUTHENTICATED: the token has no times.</summary>
+    internal static RpcException TimelessCredential() => Unauthenticated(
+        "The token has no end (exp), or neither a time of issue (iat) nor a start (nbf); configure the issuer to set them.", "CREDENTIAL_UNKNOWN");
 
     /// <summary>UNAUTHENTICATED: the credential was revoked, or its secret was rotated.</summary>
     internal static RpcException RevokedCredential() => Unauthenticated(

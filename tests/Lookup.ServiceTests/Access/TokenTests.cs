@@ -64,8 +64,8 @@ public sealed class TokenTests : IAsyncLifetime
                 (_issuer.Token(Subject, Now.AddHours(-1)), "CREDENTIAL_EXPIRED"),
                 // Whatever it says of its end: it is too old, from the future, or does not say when it was issued.
                 (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), issued: Now.AddMinutes(-1_441)), "CREDENTIAL_EXPIRED"),
-                (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), issued: Now.AddMinutes(6)), "CREDENTIAL_EXPIRED"),
-                (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), saysWhen: false), "CREDENTIAL_EXPIRED"),
+                (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), issued: Now.AddMinutes(6)), "CREDENTIAL_NOT_YET_VALID"),
+                (_issuer.Token(Subject, Now, lifetime: TimeSpan.FromDays(3_650), saysWhen: false), "CREDENTIAL_UNKNOWN"),
                 (_issuer.Token(Subject, Now) + "x", "CREDENTIAL_UNKNOWN"),
                 (Unsigned(_issuer.Token(Subject, Now)), "CREDENTIAL_UNKNOWN"),
                 (new string('a', 9_000), "CREDENTIAL_UNKNOWN"),
