@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Lookup.Load.Commands;
-using Lookup.Load.Gates;
 using Lookup.Load.Streams;
 
 // A command that is stopped ends its children first.
@@ -12,8 +11,6 @@ var echoAnswer = new Option<string?>("--answer");
 echo.Options.Add(echoStore);
 echo.Options.Add(echoAnswer);
 echo.SetAction((parsed, _) => EchoService.RunAsync(parsed.GetValue(echoStore), parsed.GetValue(echoAnswer)));
-var bareGates = new Command("bare-gates", "The servers that the gates are compared with.") { Hidden = true };
-bareGates.SetAction((_, _) => BareGates.RunAsync());
 var saturate = new Command("saturate", "The client that saturates the service.") { Hidden = true };
 var saturateArguments = new Argument<string[]>("arguments");
 saturate.Arguments.Add(saturateArguments);
@@ -24,7 +21,6 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new CheckCommand(),
     new StreamCommand(),
     new ShareCommand(),
-    new GatesCommand(),
     new ReceiptsCommand(),
     new ShadowCommand(),
     new GrowthCommand(),
@@ -41,7 +37,6 @@ var root = new RootCommand("Measures the service beside what it is compared with
     new ReserveCommand(),
     new AuditCommand(),
     echo,
-    bareGates,
     saturate,
 };
 try

@@ -6,25 +6,23 @@ using Lookup.V1;
 
 namespace Lookup.Load.Latency;
 
-/// <summary>Checks through the .NET client, a bare stub or a gate: one of several that take turns.</summary>
+/// <summary>Checks through the .NET client, or a bare stub: one of several that take turns.</summary>
 internal sealed class ClientSide : IDisposable
 {
     private readonly Func<int, string, Task<Outcome>> _check;
     private readonly Func<long, string> _number;
     private readonly IDisposable[] _owned;
-    private readonly IReadOnlyList<ChildProcess> _processes;
+    private readonly ChildProcess _service;
     private readonly Report _report;
     private long _asked;
 
     private ClientSide(
-        Func<int, string, Task<Outcome>> check, IReadOnlyList<ChildProcess> processes, Func<long, string> number, Report report, params IDisposable[] owned)
+        Func<int, string, Task<Outcome>> check, ChildProcess service, Func<long, string> number, Report report, params IDisposable[] owned)
     {
-        (_check, _processes, _number, _report, _owned) = (check, processes, number, report, owned);
+        (_check, _service, _number, _report, _owned) = (check, service, number, report, owned);
     }
 
     internal Series Rates { get; } = new();
-
-    private TimeSpan ProcessorTime => Environment.CpuUsage.TotalTime + TimeSpan.FromTicks(_processes.Sum(one => one.ProcessorTime.Ticks));
 
     /// <summary>Processor time of client and service for each check, in microseconds.</summary>
     internal Series Cpu { get; } = new();
@@ -35,23 +33,13 @@ internal sealed class ClientSide : IDisposable
     /// <summary>In microseconds.</summary>
     internal Series P99 { get; } = new();
 
-    /// <summary>Checks of any kind.</summary>
-    /// <param name="check">Checks a number, told by which caller.</param>
-    /// <param name="processes">Those whose processor time counts, beside this one.</param>
-    /// <param name="number">The number of a check.</param>
-    /// <param name="report">Receives what is wrong.</param>
-    /// <param name="owned">Disposed with it.</param>
-    internal static ClientSide Of(
-        Func<int, string, Task<Outcome>> check, IReadOnlyList<ChildProcess> processes, Func<long, string> number, Report report, params IDisposable[] owned) =>
-        new(check, processes, number, report, owned);
-
     /// <summary>A stub on connections of its own, without the client.</summary>
     internal static ClientSide Bare(Uri address, ChildProcess service, int connections, Func<long, string> number, Verdict expected, Report report)
     {
         var channels = Enumerable.Range(0, connections).Select(_ => TestBed.Connect(address)).ToArray();
         var checkers = channels.Select(channel => new Checker(channel, report)).ToArray();
         Verdict[] permitted = [expected];
-        return new ClientSide((caller, text) => checkers[caller % connections].CheckAsync(text, "A number", permitted), [service], number, report, [.. channels]);
+        return new ClientSide((caller, text) => checkers[caller % connections].CheckAsync(text, "A number", permitted), service, number, report, [.. channels]);
     }
 
     /// <summary>The client, which reuses no answers: a check that it answers from memory costs nothing.</summary>
@@ -59,7 +47,7 @@ internal sealed class ClientSide : IDisposable
     {
         var client = new LookupClient(new LookupClientOptions { Address = address, Channels = connections, ReuseLimit = 0, ShareChecks = shares });
         var question = Streams.StreamDriver.Open(TestBed.Organisation).Question;
-        return new ClientSide(CheckAsync, [service], number, report, client);
+        return new ClientSide(CheckAsync, service, number, report, client);
 
         async Task<Outcome> CheckAsync(int caller, string text)
         {
@@ -93,7 +81,7 @@ internal sealed class ClientSide : IDisposable
 
     private async Task RunAsync(int callers, TimeSpan time, bool keep, CancellationToken ct)
     {
-        var (first, before) = (_asked, ProcessorTime);
+        var (first, before) = (_asked, Environment.CpuUsage.TotalTime + _service.ProcessorTime);
         var (run, seconds) = await ClosedLoop.RunAsync(callers, (caller, request) => _check(caller, _number(first + request)), time, ct);
         var checks = run[Outcome.Right];
         _asked = first + checks;
@@ -105,7 +93,7 @@ internal sealed class ClientSide : IDisposable
         if (keep && checks > 0)
         {
             Rates.Add(checks / seconds);
-            Cpu.Add((ProcessorTime - before).TotalMicroseconds / checks);
+            Cpu.Add((Environment.CpuUsage.TotalTime + _service.ProcessorTime - before).TotalMicroseconds / checks);
             P50.Add(LatencyRun.Percentile(run.Latencies, 50));
             P99.Add(LatencyRun.Percentile(run.Latencies, 99));
         }

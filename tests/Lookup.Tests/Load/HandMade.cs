@@ -57,8 +57,14 @@ internal sealed class HandMade
         At = at * 1_000,
     });
 
-    internal HandMade WatchEnded(int consumer, int at, string? why = null) =>
-        Add(new HistoryEvent { Event = EventKind.WatchEnded, Consumer = consumer, At = at * 1_000, Text = why });
+    internal HandMade WatchEnded(int consumer, int at, string? why = null, int? reached = null) => Add(new HistoryEvent
+    {
+        Event = EventKind.WatchEnded,
+        Consumer = consumer,
+        At = at * 1_000,
+        Text = why,
+        Reached = reached is { } version ? [.. Enumerable.Repeat((ulong)version, Number + 1)] : null,
+    });
 
     internal HistoryEvent Check(int start, int end, ReadMode mode = ReadMode.Bounded, int version = 0, int instance = 1, bool optOut = false) => new()
     {

@@ -124,6 +124,17 @@ public sealed class HistoryCheckerTests
         Assert.Equal(missed ? [Fault.WatchMissed] : [], Judge());
     }
 
+    // A consumer that the end of the run cut off knows that it was told up to its last token, and no more.
+    [Theory]
+    [InlineData(4, false)]
+    [InlineData(5, true)]
+    public void Watch_CutOffBeforeItCaughtUp_IsJudgedUpToItsToken(int reached, bool missed)
+    {
+        _history.Watching(1, 5).Write(1, WriteKind.Consent, 10, 20, version: 5).WatchEnded(1, 800, reached: reached).List(900).Find(WriteKind.Consent, 10, 900);
+
+        Assert.Equal(missed ? [Fault.WatchMissed] : [], Judge());
+    }
+
     [Fact]
     public void Watch_ChangeFromBeforeItBegan_NeedNotBeTold()
     {

@@ -137,6 +137,11 @@ internal sealed record HistoryEvent
     /// <summary>Which consumer of Watch.</summary>
     public int Consumer { get; init; }
 
+    /// <summary>
+    /// A consumer that had not caught up when the run ended: by number, the version of its partition up to which it was told everything.
+    /// </summary>
+    public ulong[]? Reached { get; init; }
+
     /// <summary>In words.</summary>
     public string? Text { get; init; }
 

@@ -125,6 +125,13 @@ internal sealed class Subject
 
     internal ulong VersionOf(int number, string token) => VersionOf(number, Read(token));
 
+    /// <summary>The version of each number's partition in a token; 0 where the number key changes.</summary>
+    internal ulong[] VersionsOf(string token)
+    {
+        var read = Read(token);
+        return [.. Enumerable.Range(0, Count).Select(number => VersionOf(number, read))];
+    }
+
     private ulong VersionOf(int number, ConsistencyToken token) => _partitions is null ? 0 : token.VersionOf(_partitions[number]);
 
     private static ConsistencyToken Read(string token) =>

@@ -67,7 +67,7 @@ internal sealed class Watchers(HistoryLog log, Subject subject, Instance[] insta
 
         if (position.Token.Length > 0)
         {
-            End(consumer, position, null);
+            End(consumer, position, null, Covers(position.Token) ? null : subject.VersionsOf(position.Token));
         }
     }
 
@@ -97,9 +97,9 @@ internal sealed class Watchers(HistoryLog log, Subject subject, Instance[] insta
         }
     }
 
-    private void End(int consumer, Position position, string? why)
+    private void End(int consumer, Position position, string? why, ulong[]? reached = null)
     {
-        log.Add(new HistoryEvent { Event = EventKind.WatchEnded, Consumer = consumer, At = log.Now, Text = why });
+        log.Add(new HistoryEvent { Event = EventKind.WatchEnded, Consumer = consumer, At = log.Now, Text = why, Reached = reached });
         position.Token = "";
     }
 
