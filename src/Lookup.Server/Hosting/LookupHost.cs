@@ -359,7 +359,7 @@ public sealed partial class LookupHost : IAsyncDisposable
     private static IGrpcServerBuilder AddFaces(IServiceCollection services, LookupServerOptions options)
     {
         MaskedLogs.Mask(services);
-        services.AddSingleton<ServiceMetrics>().AddSingleton<UnhandledErrors>().AddSingleton<ErrorInterceptor>().AddSingleton<StrictJson>();
+        services.AddSingleton<ServiceMetrics>().AddSingleton<UnhandledErrors>().AddSingleton<ErrorInterceptor>().AddSingleton<BodyBudget>().AddSingleton<StrictJson>();
         services.AddSingleton<GateEndpoint>();
         services.AddSingleton<FrameworkErrors>().AddSingleton<ILoggerProvider>(s => s.GetRequiredService<FrameworkErrors>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.DrainLimitSeconds));
@@ -396,6 +396,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         Tracing.Use(app, options, RpcRoles.Table.ContainsKey);
         app.UseMiddleware<UnaryCheckMiddleware>();
         app.UseMiddleware<CatchAll>();
+        app.UseMiddleware<MessageBudget>();
         UseJson(app, asksCredentials);
         app.MapGrpcService<LookupEndpoint>();
         app.MapGrpcService<FactEndpoint>();

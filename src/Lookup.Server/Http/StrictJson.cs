@@ -14,7 +14,7 @@ using Microsoft.Net.Http.Headers;
 namespace Lookup.Server.Http;
 
 /// <summary>Rejects JSON requests that do not fit their message, before the transcoder reads them.</summary>
-internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
+internal sealed class StrictJson(LookupServerOptions options, BodyBudget budget) : IMiddleware
 {
     private static readonly FrozenDictionary<string, MethodDescriptor> Methods =
         new[]
@@ -39,8 +39,6 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
 
     /// <summary>The error for a value that passes the check but that protobuf does not read.</summary>
     internal static readonly FieldFault FormatFault = new(Whole, "A value does not follow protobuf's JSON format.");
-
-    private readonly BodyBudget _budget = new(options);
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
 
@@ -97,7 +95,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
             return null;
         }
 
-        var body = _budget.Create((int)Math.Clamp(context.Request.ContentLength ?? 0, 256, FirstBytes));
+        var body = budget.Create((int)Math.Clamp(context.Request.ContentLength ?? 0, 256, FirstBytes));
         var status = StatusCodes.Status500InternalServerError;
         try
         {
@@ -114,7 +112,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
         if (status == StatusCodes.Status503ServiceUnavailable)
         {
             await JsonErrors.WriteAsync(
-                context, status, RpcErrors.Unavailable("Too many large requests at the same time; retry later.", options.RetryAfterMs).GetRpcStatus()!);
+                context, status, RpcErrors.Unavailable(RpcErrors.TooManyLarge, options.RetryAfterMs).GetRpcStatus()!);
             return null;
         }
 
@@ -267,7 +265,7 @@ internal sealed class StrictJson(LookupServerOptions options) : IMiddleware
                 }
             }
         }
-        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        catch (BadHttpRequestException e) when (e.StatusCode is StatusCodes.Status413PayloadTooLarge or StatusCodes.Status408RequestTimeout)
         {
             return e.StatusCode;
         }

@@ -206,9 +206,28 @@ public sealed class ShareTests
         request.ContentType = "application/json";
         request.ContentLength = options.MaxMessageBytes;
         request.Body = new MemoryStream("{}"u8.ToArray());
-        using var read = await new StrictJson(options).ReadAsync(request.HttpContext, CheckRequest.Descriptor);
+        using var read = await new StrictJson(options, new BodyBudget(options)).ReadAsync(request.HttpContext, CheckRequest.Descriptor);
         Assert.Equal(2, read!.Length);
         Assert.InRange(read.Capacity, 2, 16 * 1024);
+    }
+
+    // The web server ends a body below its lowest rate.
+    [Fact]
+    public async Task Json_BodyThatIsTooSlow_IsToldSo()
+    {
+        var options = new LookupServerOptions();
+        var context = new DefaultHttpContext();
+        using var answer = new MemoryStream();
+        (context.Request.ContentType, context.Request.Body, context.Response.Body) = ("application/json", new TooSlow(), answer);
+        Assert.Null(await new StrictJson(options, new BodyBudget(options)).ReadAsync(context, CheckRequest.Descriptor));
+        Assert.Equal(StatusCodes.Status408RequestTimeout, context.Response.StatusCode);
+        Assert.Contains("The body arrived too slowly", System.Text.Encoding.UTF8.GetString(answer.ToArray()), StringComparison.Ordinal);
+    }
+
+    private sealed class TooSlow : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            throw new BadHttpRequestException("Reading the request body timed out due to data arriving too slowly.", StatusCodes.Status408RequestTimeout);
     }
 
     private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
