@@ -53,7 +53,7 @@ internal sealed class GateEndpoint(
             }
 
             var response = await checks.AnswerAsync(request, context);
-            await WriteAsync(context, response, clock.GetElapsedTime(started));
+            await WriteAsync(context, response, started);
             metrics.Answered(Method, clock.GetElapsedTime(started));
         }
         catch (Exception e) when (!context.Response.HasStarted)
@@ -154,11 +154,17 @@ internal sealed class GateEndpoint(
         }
     }
 
-    private Task WriteAsync(HttpContext context, V1.CheckResponse answer, TimeSpan took)
+    private Task WriteAsync(HttpContext context, V1.CheckResponse answer, long started)
     {
         var decision = answer.Decision;
-        var permitted = decision is { Verdict: V1.Verdict.Allow, Hypothetical: false, ReusableFor: { } time } && time.ToTimeSpan() > took
-            ? time.ToTimeSpan() : default(TimeSpan?);
+        var permitted = decision is { Verdict: V1.Verdict.Allow, Hypothetical: false, ReusableFor: { } time } ? time.ToTimeSpan() : default(TimeSpan?);
+        var body = BodyOf(answer, permitted);
+        // Just before the line with 200.
+        if (permitted <= clock.GetElapsedTime(started))
+        {
+            permitted = null;
+        }
+
         if (permitted is null && decision.Verdict is not (V1.Verdict.Deny or V1.Verdict.NotCovered or V1.Verdict.Unknown))
         {
             // The word ALLOW must not reach a caller that looks for it.
@@ -166,7 +172,6 @@ internal sealed class GateEndpoint(
                 context, StatusCodes.Status503ServiceUnavailable, RpcErrors.Of(Code.Unavailable, "The answer permits no call: it has expired or is hypothetical. Retry."));
         }
 
-        var body = BodyOf(answer, permitted);
         var response = context.Response;
         if (permitted is { } reusable)
         {

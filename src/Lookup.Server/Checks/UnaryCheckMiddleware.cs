@@ -79,8 +79,11 @@ internal sealed class UnaryCheckMiddleware(
         try
         {
             var asked = checks.ParseRequest(request, caller, out _);
-            Write(context.Response, checks.TryAnswer(request, asked, out var begun) ?? await ReadAsync(request, asked, begun, context, begin));
-            metrics.Answered(Method, clock.GetElapsedTime(begin));
+            var answer = checks.TryAnswer(request, asked, out var begun) ?? await ReadAsync(request, asked, begun, context, begin);
+            var took = clock.GetElapsedTime(begin);
+            Expiry.Apply(answer.Decision, took);
+            Write(context.Response, answer);
+            metrics.Answered(Method, took);
         }
         catch (Exception e)
         {

@@ -24,7 +24,7 @@ internal sealed class ErrorInterceptor(
                 return CompleteAsync(request, task, started, context);
             }
 
-            metrics.Answered(context.Method, clock.GetElapsedTime(started));
+            Answered(task.Result, context.Method, started);
             return task;
         }
         catch (Exception e)
@@ -82,13 +82,20 @@ internal sealed class ErrorInterceptor(
         try
         {
             var answer = await task;
-            metrics.Answered(context.Method, clock.GetElapsedTime(started));
+            Answered(answer, context.Method, started);
             return answer;
         }
         catch (Exception e)
         {
             throw Map(e, context, RequestOrganisation.Of(request));
         }
+    }
+
+    private void Answered(object? answer, string method, long started)
+    {
+        var took = clock.GetElapsedTime(started);
+        Expiry.Apply(answer, took);
+        metrics.Answered(method, took);
     }
 
     /// <summary>Maps and counts the failure of a call.</summary>

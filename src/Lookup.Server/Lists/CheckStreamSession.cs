@@ -146,6 +146,7 @@ internal sealed class CheckStreamSession(
             {
                 var response = await answer;
                 response.Receipt = receipts?.Add(job, response.Sequence);
+                job.Expire();
                 idle.Start();
                 await responses.WriteAsync(response, idle.Token);
                 idle.Stop();

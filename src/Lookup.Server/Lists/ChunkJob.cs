@@ -27,6 +27,7 @@ internal sealed class ChunkJob
     private RegisterSnapshots _registers = null!;
     private TimeSpan _registryAge;
     private bool _isKnown;
+    private long _started;
 
     internal ChunkJob(ChunkServices services)
     {
@@ -43,7 +44,7 @@ internal sealed class ChunkJob
     {
         using var span = Tracing.IsOn ? Tracing.StartSpan("chunk") : null;
         span?.SetTag("lookup.numbers", Math.Max(chunk.Numbers.Count, chunk.Texts.Count));
-        var started = _services.Clock.GetTimestamp();
+        _started = _services.Clock.GetTimestamp();
         var now = _services.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         await FillAsync(chunk, open, cancellation);
         var asked = open.At(now);
@@ -67,8 +68,19 @@ internal sealed class ChunkJob
 
         Write(chunk, open, asked.Question.CallTime, now);
         CountDecisions(open, now);
-        _services.Lists.Decided(_services.Clock.GetElapsedTime(started));
+        _services.Lists.Decided(_services.Clock.GetElapsedTime(_started));
         return _response;
+    }
+
+    /// <summary>Withdraws what has expired since the chunk arrived, for example behind earlier chunks. Call it just before the answer is written.</summary>
+    internal void Expire()
+    {
+        var took = _services.Clock.GetElapsedTime(_started);
+        Expiry.Apply(_response.Common, took);
+        foreach (var decision in _response.Decisions)
+        {
+            Expiry.Apply(decision, took);
+        }
     }
 
     /// <summary>The numbers of the chunk, in order.</summary>
@@ -312,8 +324,8 @@ internal sealed class ChunkJob
         var reusable = validUntil > 0 && !open.Hypothetical
             ? Math.Min(validUntil, now - (long)oldest.TotalMilliseconds + _services.Options.FreshnessBoundMs)
             : 0;
-        common.ReusableUntil = reusable > 0 ? FieldFaults.ToTimestamp(reusable) : null;
         common.ReusableFor = reusable > 0 ? DecisionMapping.ReusableFor(reusable, now) : null;
+        common.ReusableUntil = common.ReusableFor is null ? null : FieldFaults.ToTimestamp(reusable);
         common.RetryAfter = unanswered ? Duration.FromTimeSpan(TimeSpan.FromMilliseconds(_services.Options.RetryAfterMs)) : null;
     }
 

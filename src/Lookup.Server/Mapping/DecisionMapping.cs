@@ -50,8 +50,8 @@ internal static class DecisionMapping
                 var oldest = answer.Age > answer.RegistryAge ? answer.Age : answer.RegistryAge;
                 var reusable = answer.Asked - (long)oldest.TotalMilliseconds + answer.FreshnessBoundMs;
                 reusable = decision.ValidUntil > 0 ? Math.Min(reusable, decision.ValidUntil) : reusable;
-                result.ReusableUntil = FieldFaults.ToTimestamp(reusable);
                 result.ReusableFor = ReusableFor(reusable, answer.Asked);
+                result.ReusableUntil = result.ReusableFor is null ? null : FieldFaults.ToTimestamp(reusable);
                 break;
             case Verdict.Unknown when decision.Primary is ReasonCode.StoreUnavailable or ReasonCode.NotFresh:
                 result.RetryAfter = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(answer.RetryAfterMs));

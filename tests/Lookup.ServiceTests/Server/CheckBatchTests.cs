@@ -58,7 +58,7 @@ public sealed class CheckBatchTests(LookupServer server) : IClassFixture<LookupS
             known[place] = place % 2 == 0 ? ReasonCode.Consent : ReasonCode.Objection;
         }
 
-        var response = await server.Lookup.CheckBatchAsync(request);
+        var response = await InTime.AskAsync(async () => await server.Lookup.CheckBatchAsync(request), response => response.Common);
 
         Assert.Equal(request.Numbers, response.Answers.Select(answer => answer.Number));
         for (var i = 0; i < response.Answers.Count; i++)
