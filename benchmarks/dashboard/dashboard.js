@@ -1,11 +1,65 @@
-// The benchmark page: reads the lines that Lookup.Load published and shows how each metric moved. The rule of judgement is
-// written out in index.html; it and judge() are changed together.
+// The benchmark page: reads the lines that Lookup.Load published and answers what is fast, what became worse, and against what.
+// index.html states the rules of judgement; change them together with judge() and reached().
 'use strict';
 
 const ENOUGH = 3;
+const WINDOW = 5;
 const files = new Map();
 const failures = [];
+let goals = [];
 let plots = [];
+const drawings = new Map();
+const opened = new Set();
+
+// The cards: a question, and the figures that answer it.
+const QUESTIONS = [
+  ['How fast is a check?', {
+    check_filter_decided: 'without facts',
+    check_confirmed: 'read from redis',
+    check_at_half_p50: 'half answer within',
+    check_at_half_p99: '99 % answer within',
+  }],
+  ['How fast is a list?', {
+    stream_filter_decided: 'without facts',
+    stream_all_consented: 'read from redis',
+    scrub_number: 'scrub, per number',
+    scrub: 'scrub, whole file',
+  }],
+  ['When does an objection count?', {
+    effect_check_p50: 'half are denied within',
+    effect_check_p999: '99.9 % are denied within',
+    effect_watch_p999: '99.9 % reach Watch within',
+    effect_check_within_bound: 'within the freshness bound',
+  }],
+  ['How much processor time?', {
+    check_filter_decided_cpu: 'without facts',
+    check_confirmed_cpu: 'read from redis',
+    check_with_receipts_cpu: 'with a receipt',
+    stream_filter_decided_cpu: 'in a list',
+  }],
+  ['How long does a start take?', {
+    growth_start: 'until SERVING',
+    growth_checks: 'checks after the start',
+  }],
+  ['How much memory does it use?', {
+    stream_memory_server: 'service, during lists',
+    stream_sleep_server: 'service, clients do not read',
+    growth_service_memory: 'service, by facts',
+    growth_redis_memory: 'redis, by facts',
+  }],
+  ['How long do imports take?', {
+    import_service: 'objections, by the service',
+    register_first_load: 'first load of a register',
+    register_switch: 'switch to a newer register',
+    register_switch_check_p99: '99 % of checks meanwhile',
+  }],
+  ['Does other work delay a check?', {
+    check_beside_streams_p99: '99 %, during lists',
+    rebuild_check_p99: '99 %, during a rebuild',
+    dialer_check_p99: '99 %, during objections',
+  }],
+];
+
 const byId = id => document.getElementById(id);
 
 function make(name, className, text) {
@@ -30,6 +84,22 @@ function figure(value) {
   return value.toLocaleString('en', size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 });
 }
 
+// A figure as people read it: three digits, and the unit that suits its size.
+function readable(value, unit) {
+  const size = Math.abs(value);
+  if (unit === 'us' && size >= 1000) return readable(value / 1000, 'ms');
+  if (unit === 'ms' && size >= 10000) return readable(value / 1000, 's');
+  if (unit === 'MB' && size >= 10000) return readable(value / 1000, 'GB');
+  const digits = { maximumSignificantDigits: 3 };
+  const number = size >= 1e6 ? (value / 1e6).toLocaleString('en', digits) + ' M' : value.toLocaleString('en', digits);
+  return `${number} ${unit.replace(/^us\b/, 'µs')}`;
+}
+
+function times(ratio) {
+  if (ratio > 0 && ratio < 0.1) return `1/${(1 / ratio).toLocaleString('en', { maximumSignificantDigits: 3 })} of`;
+  return (ratio < 10 ? ratio.toFixed(2) : ratio.toLocaleString('en', { maximumSignificantDigits: 3 })) + ' ×';
+}
+
 const brief = value => new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
 const moment = run => run.time.slice(0, 16).replace('T', ' ');
 const short = run => run.commit.slice(0, 9);
@@ -37,22 +107,24 @@ const machine = run => `${run.machine.cpu}, ${run.machine.cores} cores`;
 
 function problem(run) {
   if (run === null || typeof run !== 'object' || Array.isArray(run)) return 'not a JSON object';
-  for (const name of ['time', 'metric', 'unit', 'commit']) if (typeof run[name] !== 'string') return `${name} is not a text`;
+  for (const name of ['time', 'metric', 'unit', 'commit', 'command_line']) if (typeof run[name] !== 'string') return `${name} is not a string`;
+  for (const name of ['baseline', 'note']) if (run[name] != null && typeof run[name] !== 'string') return `${name} is not a string`;
+  if (typeof run.dirty !== 'boolean') return 'dirty is not true or false';
   if (Number.isNaN(Date.parse(run.time))) return 'time is not a time';
   for (const name of ['median', 'min', 'max']) if (!Number.isFinite(run[name])) return `${name} is not a number`;
   for (const name of ['baseline_median', 'baseline_min', 'baseline_max', 'ratio', 'ratio_low', 'ratio_high'])
     if (run[name] != null && !Number.isFinite(run[name])) return `${name} is not a number`;
-  if (run.machine === null || typeof run.machine !== 'object') return 'machine is not told';
-  if (run.curve != null && !isCurve(run.curve)) return 'curve is none';
+  if (run.machine === null || typeof run.machine !== 'object') return 'machine is not an object';
+  if (run.curve != null && !isCurve(run.curve)) return 'curve lacks an axis, a known scale or two points';
   return null;
 }
 
 function isCurve(curve) {
-  return typeof curve.x === 'string' && curve.scale in along && Array.isArray(curve.points) && curve.points.length > 1
-    && curve.points.every(p => Array.isArray(p) && Number.isFinite(p[0]) && Number.isFinite(p[1]) && (p[2] == null || Number.isFinite(p[2])));
+  return typeof curve.x === 'string' && Object.hasOwn(along, curve.scale) && Array.isArray(curve.points) && curve.points.length > 1
+    && curve.points.every(p => Array.isArray(p) && Number.isFinite(p[0]) && Number.isFinite(p[1]) && (p[2] == null || Number.isFinite(p[2])) && Number.isFinite(along[curve.scale].to(p[0])));
 }
 
-// What runs along a curve is spread before it is drawn: percentiles by how few are beyond them.
+// The axis of a curve is transformed before it is drawn: percentiles by the share beyond them.
 const along = {
   linear: { to: x => x, from: x => x },
   log: { to: Math.log10, from: x => 10 ** x },
@@ -72,14 +144,25 @@ function read(name, text) {
     } catch {
       wrong = 'not JSON';
     }
-    if (wrong) errors.push(`${name}, line ${i + 1}: ${wrong}. The line is left out.`);
+    if (wrong) errors.push(`${name}, line ${i + 1}: ${wrong}. The page ignores the line.`);
     else runs.push(run);
   });
-  if (!runs.length) errors.push(`${name}: no results in it.`);
+  if (!runs.length) errors.push(`${name}: it has no results.`);
   files.set(name, { runs: runs.sort((a, b) => Date.parse(a.time) - Date.parse(b.time)), errors });
 }
 
-// 1: greater is better; -1: less is better; 0: the unit does not tell.
+function readGoals(text) {
+  const read = JSON.parse(text);
+  if (!Array.isArray(read)) throw new Error('not an array');
+  read.forEach((goal, i) => {
+    const whole = goal !== null && ['metric', 'goal', 'source'].every(name => typeof goal[name] === 'string') && ['median', 'ratio', 'added'].includes(goal.figure)
+      && Number.isFinite(goal.at_least ?? goal.at_most);
+    if (!whole) throw new Error(`goal ${i + 1} lacks a metric, a figure, a limit, a goal or a source`);
+  });
+  goals = read;
+}
+
+// 1: higher is better; -1: lower is better; 0: the unit does not decide it.
 function direction(unit) {
   if (/\/s$/.test(unit) || unit === '%') return 1;
   return /^(s|ms|us|ns|[KMG]i?B)(\/|$)/.test(unit) || unit === 'bytes' ? -1 : 0;
@@ -87,26 +170,67 @@ function direction(unit) {
 
 function judge(runs, i) {
   const run = runs[i];
+  if (run.dirty) return { state: 'dirty', text: 'not judged: the run is dirty' };
   const better = direction(run.unit);
-  const earlier = runs.slice(0, i).filter(r => machine(r) === machine(run) && r.unit === run.unit);
-  if (!better) return { text: 'not judged: the unit has no better side' };
-  if (earlier.length < ENOUGH) return { text: `not judged: ${earlier.length} earlier ${earlier.length === 1 ? 'run' : 'runs'} on this machine, ${ENOUGH} are needed` };
+  const earlier = runs.slice(0, i).filter(r => !r.dirty && machine(r) === machine(run) && r.unit === run.unit).slice(-WINDOW);
+  if (!better) return { state: 'unjudged', text: 'not judged: neither side of the unit is better' };
+  if (earlier.length < ENOUGH) return { state: 'unjudged', text: `not judged: ${earlier.length} earlier clean ${earlier.length === 1 ? 'run' : 'runs'} on this machine, ${ENOUGH} are needed` };
   const byRatio = [run, ...earlier].every(r => r.ratio != null && r.baseline === run.baseline);
   const value = r => byRatio ? r.ratio : r.median;
   const [low, high] = [Math.min(...earlier.map(value)), Math.max(...earlier.map(value))];
   const width = Math.max(high - low, 0.02 * Math.max(Math.abs(low), Math.abs(high)));
-  const beyond = better > 0 ? low - width - value(run) : value(run) - high - width;
-  const level = beyond <= 0 ? null : beyond > 3 * width ? 'severe' : beyond > width ? 'warning' : 'note';
-  return { level, text: `${level ?? 'within the spread'}: ${byRatio ? 'ratio' : 'median'} ${figure(value(run))}, ${earlier.length} earlier runs ${figure(low)} to ${figure(high)}` };
+  const [below, above] = [low - width - value(run), value(run) - high - width];
+  const [worse, gain] = better > 0 ? [below, above] : [above, below];
+  const level = worse <= 0 ? null : worse > 3 * width ? 'severe' : worse > width ? 'warning' : 'note';
+  const state = level ? 'worse' : gain > 0 ? 'better' : 'noise';
+  const words = level ? `worse, ${level}` : state === 'better' ? 'better' : 'within noise';
+  return { level, state, text: `${words}: ${byRatio ? 'ratio' : 'median'} ${figure(value(run))}, ${earlier.length} earlier runs ${figure(low)} to ${figure(high)}` };
 }
 
-// A row of nulls between two runs of different machines or baselines breaks the line.
+// What a metric is now: its newest clean run and the judgement of it. Without one, the metric is dirty.
+function now(runs) {
+  const at = runs.findLastIndex(r => !r.dirty);
+  return at < 0 ? { runs, state: 'dirty' } : { runs, run: runs[at], ...judge(runs, at) };
+}
+
+function series() {
+  const all = new Map();
+  for (const [name, { runs }] of files)
+    for (const [metric, of] of Map.groupBy(runs, r => r.metric)) if (!all.has(metric)) all.set(metric, { file: name, ...now(of) });
+  return all;
+}
+
+// A goal is met by the figure, or by an interval that includes it.
+function reached(goal, run) {
+  const value = goal.figure === 'added' ? (run.baseline_median == null ? null : run.median - run.baseline_median) : run[goal.figure];
+  if (value == null) return null;
+  const [low, high] = goal.figure === 'ratio' ? [run.ratio_low ?? value, run.ratio_high ?? value] : [value, value];
+  const isMet = goal.at_least != null ? high >= goal.at_least : low <= goal.at_most;
+  const unit = goal.figure === 'ratio' ? '' : ' ' + run.unit;
+  const limit = `${goal.at_least != null ? 'at least' : 'at most'} ${figure(goal.at_least ?? goal.at_most)}${unit}`;
+  return { isMet, limit, text: figure(value) + (low === high ? '' : ` (${figure(low)} to ${figure(high)})`) + unit };
+}
+
+function judgedGoals(all) {
+  return goals.map(goal => {
+    const run = all.get(goal.metric)?.run;
+    const result = run ? reached(goal, run) : null;
+    return { goal, run, result, state: !result ? 'unmeasured' : result.isMet ? 'met' : 'missed' };
+  });
+}
+
+// A row of nulls between two runs of different machines or baselines breaks the line. An undefined value, of a dirty run, does not.
 function table(runs, columns) {
   const rows = [];
+  let before = null;
   runs.forEach((run, i) => {
-    const before = runs[i - 1];
+    if (run.dirty) {
+      rows.push([i, ...columns.map(() => undefined)]);
+      return;
+    }
     if (before && (machine(before) !== machine(run) || before.unit !== run.unit || before.baseline !== run.baseline)) rows.push([i - 0.5, ...columns.map(() => null)]);
     rows.push([i, ...columns.map(c => run[c] ?? null)]);
+    before = run;
   });
   return [0, ...columns.map((_, i) => i + 1)].map(c => rows.map(row => row[c]));
 }
@@ -126,8 +250,7 @@ function powers(u, axis, low, high) {
 
 function plot(place, runs, columns, lines, height, selected, judged) {
   const data = table(runs, columns);
-  const values = data.slice(1).flat().filter(v => v != null);
-  const scale = yScale(values);
+  const scale = yScale(runs.flatMap(run => columns.map(c => run[c])).filter(v => v != null));
   const step = Math.ceil(runs.length / 5);
   const grid = { stroke: colour('line'), width: 1 };
   const font = '11px system-ui, sans-serif';
@@ -152,7 +275,7 @@ function plot(place, runs, columns, lines, height, selected, judged) {
           const x = u.valToPos(i, 'x', true);
           const [, high, low] = columns;
           if (run[low] != null) {
-            g.strokeStyle = colour(lines[0].colour);
+            g.strokeStyle = colour(run.dirty ? 'dim' : lines[0].colour);
             g.lineWidth = dot;
             g.beginPath();
             g.moveTo(x, u.valToPos(run[low], 'y', true));
@@ -160,6 +283,12 @@ function plot(place, runs, columns, lines, height, selected, judged) {
             g.stroke();
           }
           const value = run[columns[0]];
+          if (run.dirty && value != null) {
+            g.fillStyle = colour('dim');
+            g.beginPath();
+            g.arc(x, u.valToPos(value, 'y', true), 3 * dot, 0, 2 * Math.PI);
+            g.fill();
+          }
           if (judged[i].level && value != null) {
             g.strokeStyle = colour(judged[i].level);
             g.lineWidth = 2.5 * dot;
@@ -213,12 +342,14 @@ function plotCurve(place, run, name) {
   return drawn;
 }
 
-function card(name, runs, at, choose) {
+function card(file, name, runs, at, choose) {
   const box = make('article', 'card');
   box.dataset.metric = name;
   box.dataset.points = runs.length;
+  box.tabIndex = -1;
   const head = box.appendChild(make('div', 'head'));
-  head.append(make('h3', null, name), make('span', 'dim', runs.at(-1).unit));
+  head.appendChild(make('h3')).append(link(name, name));
+  head.append(make('span', 'dim', runs.at(-1).unit));
   const judged = runs.map((_, i) => judge(runs, i));
   const marks = head.appendChild(make('span'));
   const place = box.appendChild(make('div', 'plots'));
@@ -235,7 +366,8 @@ function card(name, runs, at, choose) {
   if (hasBaseline) entry('baseline', [...new Set(runs.map(r => r.baseline).filter(b => b != null))].join(' / '));
   if (hasRatio) entry('ratio', 'ratio, its 95 % interval (lower plot)');
   const list = box.appendChild(make('dl'));
-  let selected = Math.min(at ?? runs.length - 1, runs.length - 1);
+  const newest = runs.findLastIndex(r => !r.dirty);
+  let selected = Math.min(at ?? (newest < 0 ? runs.length - 1 : newest), runs.length - 1);
   const drawn = [];
   let curved = null;
   let isDrawn = false;
@@ -260,6 +392,7 @@ function card(name, runs, at, choose) {
     marks.replaceChildren();
     if (judged[selected].level) marks.append(make('b', 'mark ' + judged[selected].level, judged[selected].level));
     if (run.dirty) marks.append(make('b', 'mark dirty', 'dirty'));
+    box.classList.toggle('grey', run.dirty);
     const parts = [
       ['run', `${selected + 1} of ${runs.length}, ${moment(run)} UTC`],
       ['median', `${figure(run.median)} ${run.unit} (${figure(run.min)} to ${figure(run.max)}, ${run.rounds === 1 ? '1 round' : figure(run.rounds) + ' rounds'})`],
@@ -271,7 +404,11 @@ function card(name, runs, at, choose) {
       ['machine', `${machine(run)}, ${figure(run.machine.memory_mb)} MB, ${run.machine.os ?? ''}`],
       ['command', run.command_line],
     ].filter(p => p[1] != null && p[1] !== '');
-    list.replaceChildren(...parts.flatMap(([key, text]) => [make('dt', null, key), make('dd', key === 'command' || key === 'commit' ? 'code' : null, text)]));
+    list.replaceChildren(...parts.flatMap(([key, text]) => {
+      const value = make('dd', key === 'commit' ? 'code' : null, key === 'command' ? null : text);
+      if (key === 'command') value.append(...copyable(text));
+      return [make('dt', null, key), value];
+    }));
     place.setAttribute('aria-valuenow', selected + 1);
     place.setAttribute('aria-valuetext', `${moment(run)}: ${figure(run.median)} ${run.unit}, commit ${short(run)}, ${judged[selected].text}`);
     drawn.forEach(u => u.redraw(false));
@@ -292,10 +429,13 @@ function card(name, runs, at, choose) {
 
   const overall = runs.map((_, i) => judged[i].level).filter(l => l);
   if (overall.length) box.dataset.levels = overall.join(' ');
+  if (runs.some(r => r.dirty)) entry('dim', 'dirty run, which does not count');
+  box.dataset.words = `${name} ${file} ${runs.at(-1).unit} ${runs.at(-1).baseline ?? ''} ${runs.at(-1).note ?? ''} ${now(runs).text ?? 'no clean run'} ${runs.some(r => r.dirty) ? 'dirty' : ''}`.toLowerCase();
   select(selected);
   return {
     box,
     draw() {
+      if (isDrawn) return;
       const lines = [{ colour: 'subject', width: 2 }, { colour: 'subject', width: 0 }, { colour: 'subject', width: 0 }];
       const columns = ['median', 'max', 'min'];
       if (hasBaseline) {
@@ -376,36 +516,264 @@ function showCommits() {
   compare();
 }
 
+function link(metric, text) {
+  const a = make('a', null, text);
+  a.href = '#' + encodeURIComponent(metric);
+  return a;
+}
+
+function copyable(text) {
+  const code = make('span', 'code', text);
+  const button = make('button', null, 'copy');
+  button.type = 'button';
+  button.setAttribute('aria-label', 'Copy the command');
+  button.addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = 'copied';
+    } catch {
+      getSelection().selectAllChildren(code);
+      button.textContent = 'selected';
+    }
+  });
+  return [code, button];
+}
+
+function count(number, text, words, className) {
+  const element = make(words ? 'a' : 'span', `count ${number ? className ?? '' : ''}`);
+  element.append(make('b', null, number), ' ' + text);
+  if (words) {
+    element.href = words.startsWith('#') ? words : '#series';
+    if (!words.startsWith('#')) element.addEventListener('click', () => filter(words));
+  }
+  return element;
+}
+
+const plural = (number, one) => `${number} ${one}${number === 1 ? '' : 's'}`;
+
+function showVerdict(all, judged) {
+  const [states, reachedStates] = [[...all.values()], judged].map(of => state => of.filter(s => s.state === state));
+  const worse = states('worse');
+  const [met, missed, unmeasured] = ['met', 'missed', 'unmeasured'].map(s => reachedStates(s));
+  const judgedCount = worse.length + states('better').length + states('noise').length;
+  const parts = [
+    !all.size ? 'No results yet' : worse.length ? `${worse.length} series became worse` : judgedCount ? 'Nothing became worse' : 'No verdict yet: too few clean runs',
+    met.length + missed.length ? `${met.length} of ${plural(met.length + missed.length, 'measured goal')} met` : null,
+  ].filter(p => p);
+  byId('headline').textContent = parts.join('; ') + '.';
+  byId('verdict').dataset.worse = worse.length;
+  byId('counts').replaceChildren(...!all.size ? [] : [
+    count(worse.length, 'worse', 'worse,', 'bad'),
+    count(states('noise').length, 'within noise', 'within noise'),
+    count(states('better').length, 'better', 'better:', 'good'),
+    count(states('unjudged').length, 'not judged', 'not judged'),
+    count(states('dirty').length, 'without a clean run', 'no clean run'),
+    ...goals.length ? [
+      count(met.length, (met.length === 1 ? 'goal' : 'goals') + ' met', '#goals', 'good'),
+      count(missed.length, 'missed', '#goals', 'bad'),
+      count(unmeasured.length, 'not measured by a clean run', '#goals'),
+    ] : [],
+  ]);
+  const finding = (className, mark, metric, text) => {
+    const item = make('li');
+    item.append(make('b', 'mark ' + className, mark), ' ', link(metric, metric), ' ' + text);
+    return item;
+  };
+  byId('findings').replaceChildren(
+    ...[...all].filter(([, s]) => s.state === 'worse').map(([metric, s]) => finding(s.level, s.level, metric, s.text)),
+    ...missed.map(g => finding('missed', 'goal missed', g.goal.metric, `${g.result.text}; the goal is ${g.result.limit}: ${g.goal.goal}`)));
+  const newest = [...all.values()].map(s => s.run).filter(r => r).sort((a, b) => Date.parse(a.time) - Date.parse(b.time)).at(-1);
+  const lines = [...files.values()].reduce((sum, f) => sum + f.runs.length, 0);
+  byId('state').textContent = !lines ? 'Choose or drop the .jsonl files of benchmarks/results.'
+    : (newest ? `Newest clean run: ${moment(newest)} UTC, commit ${short(newest)}, ${machine(newest)}. ` : 'No run is clean. ') + `${plural(lines, 'result')} in ${plural(files.size, 'file')}.`;
+  byId('key').hidden = !all.size;
+}
+
+function row(metric, label, found, judgedGoal) {
+  const box = make('div', 'row');
+  box.dataset.row = metric;
+  const line = box.appendChild(make('div', 'line'));
+  line.append(found ? link(metric, label) : make('span', 'dim', label));
+  const run = found?.run;
+  if (!run) {
+    line.append(make('b', 'none', found ? 'no clean run' : 'not measured'));
+    return box;
+  }
+  line.firstChild.title = run.note ?? '';
+  line.append(make('b', null, readable(run.median, run.unit)));
+  if (run.baseline_median != null) {
+    const bars = box.appendChild(make('div', 'bars'));
+    const most = Math.max(run.median, run.baseline_median) || 1;
+    for (const value of [run.median, run.baseline_median]) bars.appendChild(make('i')).style.width = `${Math.max(0, 100 * value / most)}%`;
+  }
+  const beside = box.appendChild(make('div', 'beside'));
+  if (run.baseline_median != null) {
+    // The unit of both is named once.
+    const [own, other] = [run.median, run.baseline_median].map(value => readable(value, run.unit));
+    const unit = own.slice(own.lastIndexOf(' '));
+    beside.append(make('span', null, (run.ratio == null ? '' : times(run.ratio) + ' ') + `${run.baseline}: ${other.endsWith(unit) ? other.slice(0, -unit.length) : other}`));
+  }
+  if (run.curve?.scale === 'log' && run.curve.points.length < 6)
+    beside.append(make('span', null, run.curve.points.map(p => `${brief(p[0])}: ${readable(p[1], run.unit)}`).join(' · ')));
+  const chips = beside.appendChild(make('span', 'chips'));
+  if (judgedGoal?.result) {
+    const chip = chips.appendChild(make('b', 'mark ' + judgedGoal.state, judgedGoal.state === 'met' ? '✓ goal' : '✗ goal missed'));
+    chip.title = `${judgedGoal.goal.goal}: ${judgedGoal.result.text}, ${judgedGoal.result.limit}`;
+  }
+  const state = { worse: found.level, better: 'better', noise: 'within noise' }[found.state];
+  if (state) chips.appendChild(make('b', `mark ${found.state === 'worse' ? found.level : found.state}`, state)).title = found.text;
+  if (!beside.firstChild.textContent && !chips.childElementCount) beside.remove();
+  return box;
+}
+
+function showQuestions(all, judged) {
+  byId('questions').replaceChildren(...!all.size ? [] : QUESTIONS.map(([question, rows]) => {
+    const box = make('section', 'card');
+    box.append(make('h2', null, question));
+    const commands = new Map();
+    for (const [metric, label] of Object.entries(rows)) {
+      const found = all.get(metric);
+      box.append(row(metric, label, found, judged.find(g => g.goal.metric === metric)));
+      const run = found?.run ?? found?.runs.at(-1);
+      if (run && !commands.has(run.command_line)) commands.set(run.command_line, found.run ?? null);
+    }
+    if (!commands.size) return box;
+    const repeat = box.appendChild(make('details', 'repeat'));
+    const days = [...commands.values()].filter(r => r).map(r => r.time.slice(0, 10)).sort();
+    repeat.append(make('summary', null, 'repeat it' + (days.length ? ` (${days[0] === days.at(-1) ? days[0] : days[0] + ' to ' + days.at(-1)})` : '')));
+    for (const [command, run] of commands) {
+      const line = repeat.appendChild(make('div'));
+      line.append(...copyable(command), make('div', null, run ? `${moment(run)} UTC, commit ${short(run)}` : 'no clean run yet'));
+    }
+    return box;
+  }));
+}
+
+function showGoals(judged) {
+  byId('goals').hidden = !judged.length;
+  byId('goals').querySelector('tbody').replaceChildren(...judged.map(({ goal, run, result, state }) => {
+    const line = make('tr');
+    line.append(make('td', null, goal.goal), make('td', 'number', result ? `${result.text}; goal: ${result.limit}` : run ? 'the run lacks the figure' : 'no clean run'));
+    line.appendChild(make('td')).append(make('b', `mark ${state === 'unmeasured' ? 'noise' : state}`, state === 'unmeasured' ? 'not measured' : state));
+    line.appendChild(make('td')).append(drawings.has(goal.metric) ? link(goal.metric, goal.metric) : goal.metric);
+    line.append(make('td', null, goal.source));
+    return line;
+  }));
+}
+
 const chosen = new Map();
+
+function showSeries() {
+  drawings.clear();
+  byId('groups').replaceChildren(...[...files].filter(([, f]) => f.runs.length).map(([name, { runs }]) => {
+    const group = make('details', 'group');
+    const metrics = make('div', 'metrics');
+    const states = [];
+    for (const [metric, of] of Map.groupBy(runs, r => r.metric)) {
+      const key = `${name} ${metric}`;
+      const one = card(name, metric, of, chosen.get(key), i => chosen.set(key, i));
+      metrics.append(one.box);
+      if (!drawings.has(metric)) drawings.set(metric, one);
+      one.box.draw = one.draw;
+      states.push(now(of).state);
+    }
+    const of = state => states.filter(s => s === state).length;
+    const summary = make('summary');
+    summary.append(make('b', null, name.replace(/\.jsonl$/, '')), make('span', 'dim', [`${states.length} series`, ...[['worse', 'worse'], ['better', 'better'], ['noise', 'within noise'], ['dirty', 'without a clean run']]
+      .filter(([s]) => of(s)).map(([s, text]) => `${of(s)} ${text}`)].join(', ')));
+    group.append(summary, metrics);
+    group.dataset.file = name;
+    group.open = opened.has(name);
+    group.addEventListener('toggle', () => {
+      if (!byId('filter').value) opened[group.open ? 'add' : 'delete'](name);
+      drawOpen();
+    });
+    return group;
+  }));
+}
+
+// Plots are drawn when their group opens: a closed one has no width.
+function drawOpen() {
+  for (const article of document.querySelectorAll('.group[open] article:not([hidden])')) article.draw();
+  fit();
+}
+
+function fit() {
+  for (const p of plots) if (p.place.clientWidth && p.drawn.width !== Math.max(120, p.place.clientWidth)) p.drawn.setSize({ width: Math.max(120, p.place.clientWidth), height: p.height });
+}
+
+function filter(words) {
+  if (words !== undefined) byId('filter').value = words;
+  const asked = byId('filter').value.trim().toLowerCase();
+  let shown = 0;
+  for (const group of document.querySelectorAll('.group')) {
+    let inGroup = 0;
+    for (const article of group.querySelectorAll('article')) {
+      article.hidden = !article.dataset.words.includes(asked);
+      inGroup += !article.hidden;
+    }
+    group.hidden = !inGroup;
+    group.open = asked ? inGroup > 0 : opened.has(group.dataset.file);
+    shown += inGroup;
+  }
+  byId('found').textContent = asked ? `${shown} of ${document.querySelectorAll('article').length} series` : '';
+  drawOpen();
+}
+
+// Opens and scrolls to what the address names: a section, or the series of a metric.
+function follow() {
+  let name;
+  try {
+    name = decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return;
+  }
+  document.querySelector('article.aim')?.classList.remove('aim');
+  if (!name) return;
+  const part = document.querySelector('main').querySelector(`:scope > [id="${CSS.escape(name)}"]`);
+  if (part) {
+    if (part.tagName === 'DETAILS') part.open = true;
+    part.scrollIntoView();
+    return;
+  }
+  const box = drawings.get(name)?.box;
+  if (!box) {
+    byId('found').textContent = files.size ? `No series is named ${name}.` : '';
+    return;
+  }
+  if (box.hidden) filter('');
+  box.closest('.group').open = true;
+  drawOpen();
+  box.classList.add('aim');
+  box.focus({ preventScroll: true });
+  box.scrollIntoView();
+}
 
 function show() {
   plots.forEach(p => p.drawn.destroy());
   plots = [];
   const errors = [...failures, ...[...files.values()].flatMap(f => f.errors)];
   byId('errors').replaceChildren(...errors.map(text => make('p', 'error', text)));
-  const cards = [];
-  byId('groups').replaceChildren(...[...files].filter(([, f]) => f.runs.length).map(([name, { runs }]) => {
-    const group = make('section', 'group');
-    group.append(make('h2', null, name));
-    const metrics = group.appendChild(make('div', 'metrics'));
-    for (const metric of new Set(runs.map(r => r.metric))) {
-      const key = `${name} ${metric}`;
-      const one = card(metric, runs.filter(r => r.metric === metric), chosen.get(key), i => chosen.set(key, i));
-      metrics.append(one.box);
-      cards.push(one);
-    }
-    return group;
-  }));
-  cards.forEach(c => c.draw());
+  const all = series();
+  const judged = judgedGoals(all);
+  showSeries();
+  showVerdict(all, judged);
+  showQuestions(all, judged);
+  showGoals(judged);
   showCommits();
-  const count = [...files.values()].reduce((sum, f) => sum + f.runs.length, 0);
-  byId('state').textContent = count ? `${count} results in ${files.size} files` : 'no results yet: choose or drop the .jsonl files of benchmarks/results';
+  filter();
+  follow();
   document.body.dataset.ready = 'true';
 }
 
 async function load() {
   try {
     const names = await text('files.json').then(JSON.parse);
+    try {
+      readGoals(await text('../results/goals.json'));
+    } catch (error) {
+      failures.push(`goals.json could not be read: ${error.message}. The page shows no goals.`);
+    }
     await Promise.all(names.map(async name => {
       files.set(name, { runs: [], errors: [] });
       try {
@@ -416,8 +784,8 @@ async function load() {
     }));
   } catch (error) {
     failures.push(location.protocol === 'file:'
-      ? 'A page opened as a file may not read the files beside it. Choose the .jsonl files of benchmarks/results above, or drop them on this page.'
-      : `The list of result files, files.json, could not be read: ${error.message}. Choose the .jsonl files above, or drop them on this page.`);
+      ? 'A page opened as a file may not read the files beside it. Choose the .jsonl files and goals.json of benchmarks/results below, or drop them on this page.'
+      : `The list of result files, files.json, could not be read: ${error.message}. Choose the .jsonl files and goals.json below, or drop them on this page.`);
   }
   show();
 }
@@ -433,7 +801,8 @@ async function take(given) {
   chosen.clear();
   await Promise.all([...given].map(async file => {
     try {
-      read(file.name, await file.text());
+      if (file.name === 'goals.json') readGoals(await file.text());
+      else read(file.name, await file.text());
     } catch (error) {
       files.set(file.name, { runs: [], errors: [`${file.name} could not be read: ${error.message}.`] });
     }
@@ -456,7 +825,14 @@ document.addEventListener('drop', event => {
 let resizing;
 window.addEventListener('resize', () => {
   clearTimeout(resizing);
-  resizing = setTimeout(() => plots.forEach(p => p.drawn.setSize({ width: Math.max(120, p.place.clientWidth), height: p.height })), 100);
+  resizing = setTimeout(fit, 100);
+});
+byId('filter').addEventListener('input', () => filter());
+window.addEventListener('hashchange', follow);
+// A second click on the same link changes no address.
+document.addEventListener('click', event => {
+  const hash = event.target.closest?.('a[href^="#"]')?.hash;
+  if (hash && hash === location.hash) follow();
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', show);
 load();

@@ -12,9 +12,12 @@ namespace Lookup.EndToEndTests.Dashboard;
 
 /// <summary>The page benchmarks/dashboard in a browser, over copies of the folder.</summary>
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "DisposeAsync, which xunit calls, does it.")]
-public sealed class DashboardTests : IAsyncLifetime
+public sealed partial class DashboardTests : IAsyncLifetime
 {
     private const string Metric = "made_up_p99";
+
+    // One that a card of the page shows.
+    private const string Carded = "check_filter_decided_cpu";
     private static readonly string Benchmarks = Path.Combine(Root(), "benchmarks");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lookup-dashboard-").FullName;
@@ -66,28 +69,265 @@ public sealed class DashboardTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Goals_QuoteTheDocumentation()
+    {
+        var measured = Directory.GetFiles(Path.Combine(Benchmarks, "Lookup.Load"), "*.cs", SearchOption.AllDirectories)
+            .SelectMany(file => MetricName().Matches(File.ReadAllText(file))).Select(match => match.Groups[1].Value).ToHashSet();
+        foreach (var goal in JsonDocument.Parse(File.ReadAllText(Path.Combine(Benchmarks, "results/goals.json"))).RootElement.EnumerateArray())
+        {
+            var text = File.ReadAllText(Path.Combine(Root(), goal.GetProperty("source").GetString()!));
+            Assert.Contains(goal.GetProperty("words").GetString()!, WhiteSpace().Replace(text, " "), StringComparison.Ordinal);
+            Assert.Contains(measured, name => goal.GetProperty("metric").GetString()!.StartsWith(name, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public async Task CommittedResults_AreDrawnWithoutAnError()
     {
         Copy(Path.Combine(Benchmarks, "results"), Path.Combine(_folder, "results"));
-        await using var page = await OpenAsync();
+        await using var page = await OpenAsync(1400, unfold: false);
 
-        Assert.Equal("", await page.EvaluateExpressionAsync<string>("document.getElementById('errors').textContent"));
-        Assert.True(await page.EvaluateExpressionAsync<int>("document.querySelectorAll('article').length") > 20);
-        Assert.True(await page.EvaluateExpressionAsync<bool>(
-            "[...document.querySelectorAll('article')].every(a => { const c = a.querySelector('canvas'); return c && c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v); })"));
         if (Chromium.TakesPictures)
         {
             await Chromium.TakePictureAsync(page, "benchmarks.png");
         }
+
+        Assert.Equal("", await ErrorsAsync(page));
+        Assert.Equal(0, await page.EvaluateExpressionAsync<int>("plots.length"));
+        Assert.Empty(await page.EvaluateExpressionAsync<string[]>("QUESTIONS.flatMap(q => Object.keys(q[1])).filter(m => !drawings.has(m))"));
+        Assert.True(await page.EvaluateExpressionAsync<double>("byId('questions').getBoundingClientRect().bottom") <= 900);
+        await UnfoldAsync(page);
+        Assert.True(await page.EvaluateExpressionAsync<int>("document.querySelectorAll('article').length") > 20);
+        Assert.True(await page.EvaluateExpressionAsync<bool>(
+            "[...document.querySelectorAll('article')].every(a => { const c = a.querySelector('canvas'); return c && c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v); })"));
     }
 
     [Fact]
     public async Task NarrowScreen_NeedsNoSidewaysScrolling()
     {
         Copy(Path.Combine(Benchmarks, "results"), Path.Combine(_folder, "results"));
-        await using var page = await OpenAsync(360);
+        await using var page = await OpenAsync(390);
 
-        Assert.True(await page.EvaluateExpressionAsync<int>("document.documentElement.scrollWidth") <= 360);
+        await page.EvaluateExpressionAsync("document.querySelectorAll('details').forEach(d => d.open = true)");
+
+        Assert.True(await page.EvaluateExpressionAsync<int>("document.documentElement.scrollWidth") <= 390);
+    }
+
+    [Theory]
+    [InlineData("light")]
+    [InlineData("dark")]
+    public async Task EveryText_IsReadableInBothThemes(string theme)
+    {
+        Copy(Path.Combine(Benchmarks, "results"), Path.Combine(_folder, "results"));
+        await using var page = await OpenAsync(theme: theme);
+        await page.EvaluateExpressionAsync("document.querySelectorAll('main > details, .repeat').forEach(d => d.open = true)");
+
+        // The contrast of WCAG between each text and what is behind it; 4.5 is level AA.
+        var unreadable = await page.EvaluateFunctionAsync<string[]>(
+            """
+            () => {
+              const parts = c => c.match(/[\d.]+/g).map(Number);
+              const light = c => parts(c).slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+              const behind = e => { const b = parts(getComputedStyle(e).backgroundColor); return b[3] === 0 ? behind(e.parentElement) : getComputedStyle(e).backgroundColor; };
+              return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).filter(e => {
+                const [a, b] = [light(getComputedStyle(e).color), light(behind(e))];
+                return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+              }).map(e => `${e.tagName} ${e.className}: ${e.textContent.slice(0, 40)}`);
+            }
+            """);
+
+        Assert.Empty(unreadable);
+        var background = await page.EvaluateExpressionAsync<string>("getComputedStyle(document.body).backgroundColor");
+        Assert.Equal(theme == "dark" ? "rgb(22, 24, 27)" : "rgb(250, 250, 248)", background);
+    }
+
+    [Fact]
+    public async Task Verdict_NamesARegression()
+    {
+        Write("check.jsonl", [.. Days(10, 10.3, 9.9, 20), Line(1, 5, metric: "another"), Line(2, 5, metric: "dirty_only", dirty: true)]);
+        await using var page = await OpenAsync(unfold: false);
+
+        Assert.StartsWith("1 series became worse", await TextAsync(page, "#headline"), StringComparison.Ordinal);
+        Assert.StartsWith("severe check_filter_decided_cpu worse, severe: ratio 4, 3 earlier runs 1.98 to 2.06", await TextAsync(page, "#findings"), StringComparison.Ordinal);
+        Assert.Equal("1 worse|0 within noise|0 better|1 not judged|1 without a clean run", await CountsAsync(page));
+        Assert.Equal("severe", await TextAsync(page, $"[data-row={Carded}] .mark"));
+
+        await page.ClickAsync("#counts .bad");
+        Assert.Equal("1 of 3 series", await TextAsync(page, "#found"));
+        Assert.Equal([Carded], await ShownAsync(page));
+    }
+
+    [Fact]
+    public async Task DirtyRun_CountsInNoVerdictCardOrGoal()
+    {
+        Write("check.jsonl", [Line(1, 500, metric: Carded, dirty: true), .. Days(10, 10.3, 9.9, 10.1).Select((line, i) => line.Replace("01-0", "02-0", StringComparison.Ordinal)), Line(28, 9000, metric: Carded, dirty: true).Replace("01-28", "03-01", StringComparison.Ordinal)]);
+        WriteGoals(Goal(Carded, "median", atMost: 100));
+        await using var page = await OpenAsync();
+
+        Assert.Equal("Nothing became worse; 1 of 1 measured goal met.", await TextAsync(page, "#headline"));
+        Assert.StartsWith("0 worse|1 within noise", await CountsAsync(page), StringComparison.Ordinal);
+        Assert.Equal("10.1 µs", await TextAsync(page, $"[data-row={Carded}] .line b"));
+        Assert.Contains("5 of 6", await DetailAsync(page), StringComparison.Ordinal);
+        Assert.Contains("3 earlier runs 1.98 to 2.06", await DetailAsync(page), StringComparison.Ordinal);
+        Assert.Null(await DataAsync(page, "levels"));
+
+        await page.FocusAsync(".plots");
+        await page.Keyboard.PressAsync("End");
+        Assert.Contains("not judged: the run is dirty", await DetailAsync(page), StringComparison.Ordinal);
+        Assert.True(await page.EvaluateExpressionAsync<bool>("document.querySelector('article').classList.contains('grey')"));
+    }
+
+    [Fact]
+    public async Task SeriesOfDirtyRuns_HasNoFigureInItsCard()
+    {
+        Write("check.jsonl", Line(1, 10, metric: Carded, dirty: true));
+        WriteGoals(Goal(Carded, "median", atMost: 100));
+        await using var page = await OpenAsync(unfold: false);
+
+        Assert.Equal("No verdict yet: too few clean runs.", await TextAsync(page, "#headline"));
+        Assert.Equal("no clean run", await TextAsync(page, $"[data-row={Carded}] b"));
+        Assert.EndsWith("0 goals met|0 missed|1 not measured by a clean run", await CountsAsync(page), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WithoutResults_ThereIsNoVerdict()
+    {
+        await using var page = await OpenAsync(unfold: false);
+
+        Assert.Equal("No results yet.", await TextAsync(page, "#headline"));
+        Assert.Equal("", await TextAsync(page, "#questions"));
+        Assert.Contains("Choose or drop", await TextAsync(page, "#state"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task EarlyBadRun_HidesNoLaterRegression()
+    {
+        Write("check.jsonl", Days(40, 10, 10.3, 9.9, 10, 10.1, 20));
+        await using var page = await OpenAsync(unfold: false);
+
+        Assert.StartsWith("1 series became worse", await TextAsync(page, "#headline"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ratio", 1.5, null, "missed")]
+    [InlineData("ratio", 2.5, null, "met")]
+    [InlineData("ratio", null, 2.4, "met")]
+    [InlineData("ratio", null, 2.6, "missed")]
+    [InlineData("median", 9.9, null, "missed")]
+    [InlineData("median", null, 10.0, "met")]
+    [InlineData("added", 4.9, null, "missed")]
+    [InlineData("added", 5.0, null, "met")]
+    public async Task Goal_IsMetByTheFigureOrItsInterval(string figure, double? atMost, double? atLeast, string state)
+    {
+        Write("check.jsonl", Line(1, 10, metric: Carded, interval: (1.9, 2.5)));
+        WriteGoals(Goal(Carded, figure, atMost, atLeast), Goal("never_measured", "median", atMost: 1));
+        await using var page = await OpenAsync(unfold: false);
+
+        Assert.Equal([state, "not measured"], await page.EvaluateExpressionAsync<string[]>("[...document.querySelectorAll('#goals .mark')].map(m => m.textContent)"));
+        Assert.Equal(state == "met", (await TextAsync(page, $"[data-row={Carded}] .mark")) == "✓ goal");
+        Assert.Equal(state == "missed", (await TextAsync(page, "#findings")).Contains("goal missed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task BrokenGoals_AreReportedAndTheRestDraws()
+    {
+        Write("check.jsonl", Line(1, 10));
+        WriteGoals("""{"metric":"a","figure":"constructor","at_least":1,"goal":"a","source":"a"}""");
+        await using var page = await OpenAsync();
+
+        Assert.Contains("goals.json could not be read: goal 1 lacks", await ErrorsAsync(page), StringComparison.Ordinal);
+        Assert.Equal("1", await DataAsync(page, "points"));
+    }
+
+    [Fact]
+    public async Task Address_OpensAndReachesTheSeries()
+    {
+        Copy(Path.Combine(Benchmarks, "results"), Path.Combine(_folder, "results"));
+        await using var page = await OpenAsync(address: _site!.Urls.First() + "/dashboard/index.html#stream_cached", unfold: false);
+        const string Reached =
+            "(a => a.dataset.metric + ' ' + (a.getBoundingClientRect().top < 300) + ' ' + !!a.querySelector('canvas') + ' ' + document.querySelectorAll('.group[open]').length)(document.activeElement)";
+        Assert.Equal("stream_cached true true 1", await page.EvaluateExpressionAsync<string>(Reached));
+
+        // By a key from a card, also a second time.
+        for (var i = 0; i < 2; i++)
+        {
+            await page.FocusAsync("[data-row=scrub] a");
+            await page.Keyboard.PressAsync("Enter");
+            await page.WaitForSelectorAsync("article[data-metric=scrub].aim");
+            Assert.Equal("scrub true true 2", await page.EvaluateExpressionAsync<string>(Reached));
+        }
+
+        await page.EvaluateExpressionAsync("location.hash = 'rules'");
+        await page.WaitForSelectorAsync("#rules[open]");
+        await page.EvaluateExpressionAsync("location.hash = 'no_such'");
+        await page.WaitForFunctionAsync("() => document.getElementById('found').textContent === 'No series is named no_such.'");
+    }
+
+    [Fact]
+    public async Task Filter_ShowsWhatItFinds()
+    {
+        Write("check.jsonl", Line(1, 10, metric: "check_p99"), Line(1, 10, metric: "check_p50"));
+        Write("scrub.jsonl", Line(1, 10, metric: "scrub"));
+        await using var page = await OpenAsync(unfold: false);
+
+        await page.TypeAsync("#filter", "P99");
+        Assert.Equal("1 of 3 series", await TextAsync(page, "#found"));
+        Assert.Equal(["check_p99"], await ShownAsync(page));
+        Assert.True(await page.EvaluateExpressionAsync<bool>("!!document.querySelector('article[data-metric=check_p99] canvas')"));
+
+        // A link to a series that the filter hides shows it.
+        await page.EvaluateExpressionAsync("location.hash = 'scrub'");
+        await page.WaitForSelectorAsync("article[data-metric=scrub].aim");
+        Assert.Equal(["scrub"], await ShownAsync(page));
+    }
+
+    [Fact]
+    public async Task Command_IsCopied()
+    {
+        Write("check.jsonl", Line(1, 10, metric: Carded));
+        await using var page = await OpenAsync();
+        await page.EvaluateExpressionAsync("navigator.clipboard.writeText = text => { window.copied = (window.copied ?? '') + text + '|'; }");
+
+        await page.ClickAsync(".repeat summary");
+        await page.ClickAsync(".repeat button");
+        await page.ClickAsync("article button");
+
+        Assert.Equal("a command|a command|", await page.EvaluateExpressionAsync<string>("window.copied"));
+        Assert.Equal("copied", await TextAsync(page, "article button"));
+    }
+
+    [Fact]
+    public async Task HostileResults_DoNotExecute()
+    {
+        const string Attack = "<img src=x onerror=hacked=1><script>hacked=1</script>\"'`${hacked=1}";
+        string[] names = [Attack, "__proto__", "constructor", "verdict", "hasOwnProperty"];
+        foreach (var file in JsonSerializer.Deserialize<string[]>(File.ReadAllText(Path.Combine(Benchmarks, "dashboard/files.json")))!)
+        {
+            Write(file, [.. names.SelectMany(name => Days(10, 10, 10, 40).Select(line => Hostile(line, name))), """{"metric":{},"time":[]}""", "[]", "null", "1e999"]);
+        }
+
+        WriteGoals(JsonSerializer.Serialize(new { metric = Attack, figure = "ratio", at_most = 1, goal = Attack, source = "javascript:hacked=1" }));
+        await using var page = await OpenAsync(address: _site!.Urls.First() + "/dashboard/index.html#" + Uri.EscapeDataString(Attack));
+        await page.TypeAsync("#filter", Attack);
+
+        Assert.Equal("5 series became worse; 0 of 1 measured goal met.", await TextAsync(page, "#headline"));
+        Assert.False(await page.EvaluateExpressionAsync<bool>("'hacked' in window"));
+        Assert.Equal(0, await page.EvaluateExpressionAsync<int>("document.querySelectorAll('img, body script, [onerror], a[href^=javascript]').length"));
+        Assert.Contains("script-src 'self'", await page.EvaluateExpressionAsync<string>("document.querySelector('meta[http-equiv=Content-Security-Policy]').content"), StringComparison.Ordinal);
+
+        static string Hostile(string line, string name)
+        {
+            var run = System.Text.Json.Nodes.JsonNode.Parse(line)!;
+            foreach (var member in new[] { "unit", "baseline", "note", "command_line", "commit" })
+            {
+                run[member] = member == "unit" ? "ms/" + Attack : Attack;
+            }
+
+            run["metric"] = name;
+            run["machine"]!["cpu"] = Attack;
+            return run.ToJsonString();
+        }
     }
 
     [Fact]
@@ -97,7 +337,7 @@ public sealed class DashboardTests : IAsyncLifetime
         await using var page = await OpenAsync();
 
         Assert.Contains("stream.jsonl, line 2: not JSON", await ErrorsAsync(page), StringComparison.Ordinal);
-        Assert.Contains("stream.jsonl, line 4: time is not a text", await ErrorsAsync(page), StringComparison.Ordinal);
+        Assert.Contains("stream.jsonl, line 4: time is not a string", await ErrorsAsync(page), StringComparison.Ordinal);
         Assert.Equal("2", await DataAsync(page, "points"));
     }
 
@@ -109,7 +349,7 @@ public sealed class DashboardTests : IAsyncLifetime
         await using var page = await OpenAsync();
 
         Assert.Contains("effect.jsonl could not be read: HTTP 404", await ErrorsAsync(page), StringComparison.Ordinal);
-        Assert.Contains("scrub.jsonl: no results in it", await ErrorsAsync(page), StringComparison.Ordinal);
+        Assert.Contains("scrub.jsonl: it has no results", await ErrorsAsync(page), StringComparison.Ordinal);
         Assert.Equal("1", await DataAsync(page, "points"));
     }
 
@@ -150,7 +390,7 @@ public sealed class DashboardTests : IAsyncLifetime
         await using var page = await OpenAsync();
 
         Assert.Null(await DataAsync(page, "levels"));
-        Assert.Contains("2 earlier runs on this machine, 3 are needed", await DetailAsync(page), StringComparison.Ordinal);
+        Assert.Contains("2 earlier clean runs on this machine, 3 are needed", await DetailAsync(page), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -199,7 +439,8 @@ public sealed class DashboardTests : IAsyncLifetime
 
         var input = await page.QuerySelectorAsync("#choose");
         await input.UploadFileAsync(Path.Combine(_folder, "results/stream.jsonl"));
-        await page.WaitForSelectorAsync("article canvas");
+        await page.WaitForSelectorAsync("article");
+        await UnfoldAsync(page);
 
         Assert.Equal("2", await DataAsync(page, "points"));
         Assert.Equal("", await ErrorsAsync(page));
@@ -234,39 +475,53 @@ public sealed class DashboardTests : IAsyncLifetime
     [InlineData("""{"x":"a","scale":"cubic","points":[[1,2,3],[2,3,4]]}""")]
     [InlineData("""{"x":"a","scale":"log","points":[[1,2,3]]}""")]
     [InlineData("""{"x":"a","scale":"log","points":[[1,"2"],[2,3]]}""")]
+    [InlineData("""{"x":"a","scale":"toString","points":[[1,2,3],[2,3,4]]}""")]
+    [InlineData("""{"x":"a","scale":"log","points":[[0,2,3],[2,3,4]]}""")]
     [InlineData("5")]
     public async Task BrokenCurve_IsToldAndTheRestDraws(string curve)
     {
         Write("stream.jsonl", Line(1, 10), Line(2, 11, curve: curve));
         await using var page = await OpenAsync();
 
-        Assert.Contains("stream.jsonl, line 2: curve is none", await ErrorsAsync(page), StringComparison.Ordinal);
+        Assert.Contains("stream.jsonl, line 2: curve lacks an axis", await ErrorsAsync(page), StringComparison.Ordinal);
         Assert.Equal("1", await DataAsync(page, "points"));
     }
 
-    private static string Line(int day, double median, string unit = "us", int cores = 2, bool dirty = false, string? curve = null, (double Low, double High)? interval = null) => JsonSerializer.Serialize(new
-    {
-        time = string.Create(CultureInfo.InvariantCulture, $"2026-01-{day:00}T12:00:00Z"),
-        metric = Metric,
-        unit,
-        rounds = 3,
-        median,
-        min = median * 0.9,
-        max = median * 1.1,
-        baseline = "echo",
-        baseline_median = 5,
-        baseline_min = 4,
-        baseline_max = 6,
-        ratio = median / 5,
-        ratio_low = interval?.Low,
-        ratio_high = interval?.High,
-        note = "<b>told as it is</b>",
-        curve = curve is null ? (JsonElement?)null : JsonDocument.Parse(curve).RootElement,
-        command_line = "none",
-        commit = new string((char)('a' + day), 40),
-        dirty,
-        machine = new { cpu = "a processor", cores, memory_mb = 1024, os = "an OS" },
-    });
+    [GeneratedRegex("\"([a-z][a-z0-9_]{4,})\"")]
+    private static partial Regex MetricName();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
+
+    private static string[] Days(params double[] medians) => [.. medians.Select((median, i) => Line(i + 1, median, metric: Carded))];
+
+    private static string Goal(string metric, string figure, double? atMost = null, double? atLeast = null) =>
+        JsonSerializer.Serialize(new { metric, figure, at_most = atMost, at_least = atLeast, goal = "a goal", source = "a page" });
+
+    private static string Line(
+        int day, double median, string unit = "us", int cores = 2, bool dirty = false, string? curve = null, (double Low, double High)? interval = null, string metric = Metric) => JsonSerializer.Serialize(new
+        {
+            time = string.Create(CultureInfo.InvariantCulture, $"2026-01-{day:00}T12:00:00Z"),
+            metric,
+            unit,
+            rounds = 3,
+            median,
+            min = median * 0.9,
+            max = median * 1.1,
+            baseline = "echo",
+            baseline_median = 5,
+            baseline_min = 4,
+            baseline_max = 6,
+            ratio = median / 5,
+            ratio_low = interval?.Low,
+            ratio_high = interval?.High,
+            note = "<b>told as it is</b>",
+            curve = curve is null ? (JsonElement?)null : JsonDocument.Parse(curve).RootElement,
+            command_line = "a command",
+            commit = new string((char)('a' + day), 40),
+            dirty,
+            machine = new { cpu = "a processor", cores, memory_mb = 1024, os = "an OS" },
+        });
 
     private static void Copy(string from, string to)
     {
@@ -280,7 +535,17 @@ public sealed class DashboardTests : IAsyncLifetime
 
     private static async Task ReadyAsync(IPage page) => await page.WaitForSelectorAsync("body[data-ready]");
 
-    private static Task<string> ErrorsAsync(IPage page) => page.EvaluateExpressionAsync<string>("document.getElementById('errors').textContent");
+    // Opens every group of series, which draws its plots.
+    private static Task UnfoldAsync(IPage page) => page.EvaluateExpressionAsync("document.querySelectorAll('.group').forEach(g => g.open = true); drawOpen();");
+
+    private static Task<string> ErrorsAsync(IPage page) => TextAsync(page, "#errors");
+
+    private static Task<string> TextAsync(IPage page, string selector) => page.EvaluateFunctionAsync<string>("s => document.querySelector(s)?.textContent ?? ''", selector);
+
+    private static Task<string> CountsAsync(IPage page) => page.EvaluateExpressionAsync<string>("[...document.querySelectorAll('.count')].map(c => c.textContent).join('|')");
+
+    private static Task<string[]> ShownAsync(IPage page) =>
+        page.EvaluateExpressionAsync<string[]>("[...document.querySelectorAll('article')].filter(a => a.checkVisibility()).map(a => a.dataset.metric)");
 
     private static Task<string> DetailAsync(IPage page) => page.EvaluateExpressionAsync<string>("document.querySelector('article dl').textContent");
 
@@ -292,13 +557,25 @@ public sealed class DashboardTests : IAsyncLifetime
         File.WriteAllLines(Path.Combine(_folder, "results", name), lines);
     }
 
-    private async Task<IPage> OpenAsync(int width = 1280, string? address = null)
+    private void WriteGoals(params string[] goals) => Write("goals.json", "[" + string.Join(',', goals) + "]");
+
+    private async Task<IPage> OpenAsync(int width = 1280, string? address = null, bool unfold = true, string? theme = null)
     {
         _browser ??= await Chromium.StartAsync();
         var page = await _browser.NewPageAsync();
         await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 900 });
+        if (theme is not null)
+        {
+            await page.EmulateMediaFeaturesAsync([new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = theme }]);
+        }
+
         await page.GoToAsync(address ?? _site!.Urls.First() + "/dashboard/index.html");
         await ReadyAsync(page);
+        if (unfold)
+        {
+            await UnfoldAsync(page);
+        }
+
         return page;
     }
 }
