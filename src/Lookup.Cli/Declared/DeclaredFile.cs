@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
+using Lookup.Cli.Files;
 using Lookup.Cli.Options;
 using Lookup.Client;
 using Lookup.Core.Facts;
@@ -29,20 +30,7 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="CliException">The file cannot be read, or an entry is not valid.</exception>
-    public static DeclaredFile Load(string path)
-    {
-        try
-        {
-            return Read(File.ReadAllText(path), path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            var why = Directory.Exists(path) ? "it is a folder; name a JSON file."
-                : exception is FileNotFoundException or DirectoryNotFoundException ? "it does not exist."
-                : exception.Message;
-            throw new CliException($"'{path}' cannot be read: {why}", inner: exception);
-        }
-    }
+    public static DeclaredFile Load(string path) => Read(WholeFile.Read(path, $"'{path}'"), path);
 
     private static DeclaredFile Read(string json, string path)
     {

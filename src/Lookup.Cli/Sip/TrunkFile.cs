@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using Lookup.Cli.Files;
 using Lookup.Cli.Gates;
 using Lookup.Core.Numbers;
 
@@ -24,20 +25,7 @@ internal static partial class TrunkFile
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="CliException">The file cannot be read, or a field is not valid.</exception>
-    public static IReadOnlyList<Trunk> Load(string path)
-    {
-        try
-        {
-            return Read(File.ReadAllText(path));
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            var why = Directory.Exists(path) ? "it is a folder; name a JSON file."
-                : exception is FileNotFoundException or DirectoryNotFoundException ? "it does not exist."
-                : exception.Message;
-            throw new CliException($"--trunks '{path}' cannot be read: {why}", inner: exception);
-        }
-    }
+    public static IReadOnlyList<Trunk> Load(string path) => Read(WholeFile.Read(path, $"--trunks '{path}'"));
 
     /// <summary>Reads the text of a file.</summary>
     /// <exception cref="CliException">The text is not JSON of this form, or a field is not valid.</exception>
