@@ -82,12 +82,12 @@ public sealed record StoredOrganisation(string Name, Sector Sector, Layers Layer
     /// Returns true if this record may permit calls that the other one forbids: it switches layers off, has another sector with
     /// other exceptions, or allows more attempts.
     /// </summary>
-    /// <param name="other">The other record; null stands for the default layers.</param>
+    /// <param name="other">The other record; null stands for the default layers and no sector.</param>
     public bool BindsLessThan(StoredOrganisation? other)
     {
         var before = other?.Layers ?? Layers.Default;
         return (before & ~Layers) != 0
-            || (other is not null && other.Sector != Sector)
+            || (other?.Sector ?? Sector.Other) != Sector
             || (other?.Own is { } own && (Own is null || own.PauseDays > Own.PauseDays || own.Caps.Any(cap => !Own.Caps.Any(mine => IsAsStrict(mine, cap)))));
     }
 

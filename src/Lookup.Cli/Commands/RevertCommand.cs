@@ -59,7 +59,7 @@ internal sealed class RevertCommand : CliCommand
             return await RunAsync(parsed, (only, progress) => client.RevertImportAsync(Request(parsed, only), progress, ct), ct);
         }
 
-        await using var store = await OpenStore.OpenAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
+        await using var store = await OpenStore.OpenToRecordAsync(_store.Get(parsed, defaultFolder: null), Shell.Clock, ct);
         return await RunAsync(
             parsed,
             async (only, progress) =>

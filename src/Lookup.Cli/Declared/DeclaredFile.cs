@@ -25,7 +25,6 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
     {
         CommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
-        AllowDuplicateProperties = false,
     };
 
     /// <summary>Reads a file.</summary>
@@ -41,7 +40,7 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
         }
         catch (JsonException exception)
         {
-            throw new CliException($"{path}, line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}: this is not JSON, or a field is there twice; write {Example}.", inner: exception);
+            throw new CliException($"{path}, line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}: this is not JSON; write {Example}.", inner: exception);
         }
 
         using (document)
@@ -51,6 +50,7 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
                 throw new CliException($"{path}: the file is not a JSON object; write {Example}.");
             }
 
+            DemandOnce(document.RootElement, $"{path}: the field '", "'");
             foreach (var section in document.RootElement.EnumerateObject().Where(one => !Sections.Contains(one.Name)))
             {
                 var meant = Spelling.Closest(section.Name, Sections);
@@ -88,6 +88,7 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
                 throw new CliException($"{where} must be an object: {{...}}.");
             }
 
+            DemandOnce(element, $"{where}: ", "");
             try
             {
                 // Written again, since the parser of messages reads no comments.
@@ -110,6 +111,35 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
         }
 
         return entries;
+    }
+
+    // A field has two spellings, of which the parser would take the last one.
+    private static void DemandOnce(JsonElement element, string before, string after)
+    {
+        if (element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var one in element.EnumerateArray())
+            {
+                DemandOnce(one, before, after);
+            }
+        }
+        else if (element.ValueKind == JsonValueKind.Object)
+        {
+            var known = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+            foreach (var field in element.EnumerateObject())
+            {
+                if (!known.Add(field.Name.Replace("_", "", StringComparison.Ordinal)))
+                {
+                    throw new CliException($"{before}{field.Name}{after} is there twice; write it once.");
+                }
+
+                // The entries of a section are read one by one, with their place.
+                if (!Sections.Contains(field.Name))
+                {
+                    DemandOnce(field.Value, before, after);
+                }
+            }
+        }
     }
 
     /// <summary>Returns a record as the service would return it, with the caps in one order.</summary>

@@ -6,6 +6,7 @@ using Lookup.Embedded;
 using Lookup.Embedded.Engine;
 using Lookup.Redis;
 using Lookup.Redis.Store;
+using Lookup.Server;
 using Lookup.Server.Trail;
 
 namespace Lookup.Cli.Hosting;
@@ -41,6 +42,27 @@ internal sealed class OpenStore(FactStore store, NumberCipher cipher) : IAsyncDi
         catch
         {
             cipher.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a store to record facts in it.</summary>
+    /// <exception cref="CliException">The clocks of this machine and the store differ, so that what is recorded would not be in order.</exception>
+    public static async Task<OpenStore> OpenToRecordAsync(StoreSettings settings, TimeProvider clock, CancellationToken ct)
+    {
+        var store = await OpenAsync(settings, clock, ct);
+        try
+        {
+            var bound = TimeSpan.FromMilliseconds(new LookupServerOptions().ClockBoundMs);
+            return (await store.Store.Maintenance.ProbeAsync(ct)).ClockAhead is { } ahead && ahead.Duration() > bound
+                ? throw new CliException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The clock of this machine is {ahead.Duration().TotalSeconds:N0} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} the store's; facts would be recorded at a wrong time. Synchronise both, for example with NTP."))
+                : store;
+        }
+        catch
+        {
+            await store.DisposeAsync();
             throw;
         }
     }

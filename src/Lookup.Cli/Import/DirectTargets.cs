@@ -26,7 +26,7 @@ internal static class DirectTargets
             return load;
         }
 
-        return new StoreTarget(await OpenStore.OpenAsync(settings, clock, ct), RegimeSet.BuiltIn, clock);
+        return new StoreTarget(await OpenStore.OpenToRecordAsync(settings, clock, ct), RegimeSet.BuiltIn, clock);
     }
 
     /// <summary>Opens the store; with <paramref name="restart"/>, discards an interrupted first load.</summary>
@@ -45,7 +45,7 @@ internal static class DirectTargets
             await load.AbandonAsync(ct);
         }
 
-        return await OpenStore.OpenAsync(settings, clock, ct);
+        return await OpenStore.OpenToRecordAsync(settings, clock, ct);
     }
 
     private static CliException FirstLoadInterrupted() =>
@@ -91,7 +91,7 @@ internal static class DirectTargets
     {
         try
         {
-            await using var store = await OpenStore.OpenAsync(settings, clock, ct);
+            await using var store = await OpenStore.OpenToRecordAsync(settings, clock, ct);
             return false;
         }
         catch (StoreUnavailableException exception) when (exception.Fault == StoreFault.Loading)

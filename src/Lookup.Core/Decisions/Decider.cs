@@ -23,7 +23,9 @@ public static class Decider
 
     private const uint OfGroup =
         (1u << Slot.ConsentGroup) | (1u << Slot.PublishedGroup) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsSpelled)
-        | (1u << Slot.AppointmentGroup);
+        | (1u << Slot.AppointmentGroup) | (1u << Slot.ConsentSpelled);
+
+    private const uint Spelled = (1u << Slot.AttemptsSpelled) | (1u << Slot.ConsentSpelled);
 
     private static readonly RuleText NoRegime =
         new(Layer.Policy, RuleText.OwnPolicy, "No regime is loaded for this country and time; calls that are not covered are not permitted.");
@@ -41,9 +43,9 @@ public static class Decider
             // Without a group, the organisation's timeline already holds the attempts without one; a reservation is written to both.
             wanted &= ~(question.Reserves ? OfGroup : OfGroup | (1u << Slot.AttemptsUnlabelled));
         }
-        else if ((wanted & (1u << Slot.AttemptsSpelled)) != 0 && AttemptsOf(question) == question.OrganisationGroup)
+        else if ((wanted & Spelled) != 0 && SpelledOf(question) == question.OrganisationGroup)
         {
-            wanted &= ~(1u << Slot.AttemptsSpelled);
+            wanted &= ~Spelled;
         }
 
         for (; wanted != 0; wanted &= wanted - 1)
@@ -124,7 +126,8 @@ public static class Decider
         ? Decision.Without(Verdict.Deny, ReasonCode.NumberBlocked, Wording.TextOf(block).Text)
         : Decision.Without(Verdict.NotCovered, ReasonCode.NoRegime, NoRegime.Text);
 
-    private static ulong AttemptsOf(in Question question) => Scope.OfAttempts(question.OrganisationName, question.GroupName);
+    private static ulong SpelledOf(in Question question) =>
+        question.SpelledGroup != 0 ? question.SpelledGroup : Scope.OfAttempts(question.OrganisationName, question.GroupName);
 
     // Bits of the slots that the rules, the organisation's own rules or a reservation need.
     private static uint Wanted(Rules rules, in Question question) =>
@@ -170,8 +173,9 @@ public static class Decider
         Slot.PublishedGroup => new FactId(FactKind.PublishedForOffers, 0, question.Group),
         Slot.PublishedAny => new FactId(FactKind.PublishedForOffers, 0, Scope.All),
         Slot.AttemptsOwn => new FactId(FactKind.Attempt, 0, question.Organisation),
-        Slot.AttemptsGroup => new FactId(FactKind.Attempt, 0, AttemptsOf(question)),
+        Slot.AttemptsGroup => new FactId(FactKind.Attempt, 0, SpelledOf(question)),
         Slot.AttemptsSpelled => new FactId(FactKind.Attempt, 0, question.OrganisationGroup),
+        Slot.ConsentSpelled => new FactId(FactKind.Consent, (byte)question.Purpose, SpelledOf(question)),
         Slot.AppointmentGroup => new FactId(FactKind.Consent, (byte)((byte)question.Purpose | FactId.Appointment), question.OrganisationGroup),
         Slot.AppointmentAny => new FactId(FactKind.Consent, (byte)((byte)question.Purpose | FactId.Appointment), question.Organisation),
         Slot.AttemptsUnlabelled => new FactId(FactKind.Attempt, FactId.Unlabelled, question.Organisation),

@@ -73,15 +73,19 @@ internal ref partial struct Evaluation<TTrace>
         var cannotTell = false;
         var hasAny = Find(Slot.ConsentAny, FactKind.Consent, out var any, out var anyStanding, ref cannotTell);
         var hasGroup = Find(Slot.ConsentGroup, FactKind.Consent, out var group, out var groupStanding, ref cannotTell);
+        var hasSpelled = Find(Slot.ConsentSpelled, FactKind.Consent, out var spelled, out var spelledStanding, ref cannotTell);
         if (cannotTell)
         {
             return Lift.CannotTell;
         }
 
-        // Withdrawing the general consent also withdraws older consents for a product group.
-        var takenBack = hasAny && any.Withdrawn ? anyStanding : long.MinValue;
-        return (hasGroup && ConsentCounts(permit, group, groupStanding, groupStanding <= takenBack, permit.Later && groupStanding <= threshold, ref until))
-            || (hasAny && ConsentCounts(permit, any, anyStanding, false, permit.Later && anyStanding <= threshold, ref until))
+        // Withdrawing the general consent also withdraws older consents for a product group. A withdrawal for the group, in any spelling,
+        // withdraws an older general consent for it.
+        var spelledBack = hasSpelled && spelled.Withdrawn ? spelledStanding : long.MinValue;
+        var groupBack = Math.Max(spelledBack, hasAny && any.Withdrawn ? anyStanding : long.MinValue);
+        var anyBack = Math.Max(spelledBack, hasGroup && group.Withdrawn ? groupStanding : long.MinValue);
+        return (hasGroup && ConsentCounts(permit, group, groupStanding, groupStanding <= groupBack, permit.Later && groupStanding <= threshold, ref until))
+            || (hasAny && ConsentCounts(permit, any, anyStanding, anyStanding <= anyBack, permit.Later && anyStanding <= threshold, ref until))
             ? Lift.Yes
             : Lift.No;
     }
@@ -103,7 +107,8 @@ internal ref partial struct Evaluation<TTrace>
         }
 
         var takenBack = WasTakenBack(Slot.ConsentAny, standing, ref cannotTell)
-            || (slot == Slot.AppointmentGroup && WasTakenBack(Slot.ConsentGroup, standing, ref cannotTell));
+            || WasTakenBack(Slot.ConsentGroup, standing, ref cannotTell)
+            || WasTakenBack(Slot.ConsentSpelled, standing, ref cannotTell);
         return !cannotTell
             && ConsentCounts(permit, appointment, standing, takenBack, permit.Later && standing <= threshold, ref until)
             && IsAppointmentNow(permit, appointment, ref until);

@@ -38,6 +38,11 @@ public readonly record struct Question
     /// <summary>Scope of the organisation and product group; equals <see cref="Organisation"/> without a group.</summary>
     public required ulong OrganisationGroup { get; init; }
 
+    /// <summary>
+    /// Scope of the organisation and product group in any spelling, see <see cref="Scope.OfAttempts"/>; 0: not computed ahead.
+    /// </summary>
+    public ulong SpelledGroup { get; init; }
+
     /// <summary>Scope of the product group alone; 0 without a group.</summary>
     public ulong Group { get; init; }
 

@@ -44,6 +44,11 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 foreach (var purpose in purposes)
                 {
                     AddForGroup((byte)((byte)purpose | (fact.Form == ConsentForm.Appointment ? FactId.Appointment : 0)));
+                    if (fact.Withdrawn && fact.ProductGroup.Length > 0 && Scope.OfAttempts(fact.Organisation, fact.ProductGroup) != Scope.FromName(fact.Organisation, fact.ProductGroup))
+                    {
+                        // A withdrawal counts for every spelling of the group.
+                        Add((byte)purpose, Scope.OfAttempts(fact.Organisation, fact.ProductGroup), Scope.NameOfAttempts(fact.Organisation, fact.ProductGroup));
+                    }
                 }
 
                 break;

@@ -446,6 +446,8 @@ public sealed class RegimeSet : IRegisterCatalog
         },
     };
 
+    private const uint Consents = (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny) | (1u << Slot.ConsentSpelled);
+
     internal static uint SlotsOf(Rule rule)
     {
         var slots = rule.Type switch
@@ -465,8 +467,8 @@ public sealed class RegimeSet : IRegisterCatalog
             {
                 // Withdrawing the general consent also withdraws appointments.
                 PermitBy.Consent when permit.IsAppointment =>
-                    (1u << Slot.AppointmentGroup) | (1u << Slot.AppointmentAny) | (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny),
-                PermitBy.Consent => (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny),
+                    (1u << Slot.AppointmentGroup) | (1u << Slot.AppointmentAny) | Consents,
+                PermitBy.Consent => Consents,
                 PermitBy.Relation => (uint)(permit.Relations >> (int)RelationKind.Customer) << Slot.FirstRelation,
                 _ => (1u << Slot.PublishedGroup) | (1u << Slot.PublishedAny),
             };

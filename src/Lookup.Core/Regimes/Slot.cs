@@ -33,5 +33,8 @@ internal static class Slot
 
     /// <summary>The attempts recorded by earlier versions, under the spelling in the question.</summary>
     internal const int AttemptsSpelled = 23;
-    internal const int Count = 24;
+
+    /// <summary>The withdrawals of consents for the product group under other spellings; <see cref="Facts.Scope.OfAttempts"/>.</summary>
+    internal const int ConsentSpelled = 24;
+    internal const int Count = 25;
 }

@@ -12,7 +12,7 @@ public sealed class DeclaredTests : IAsyncLifetime
           // As a person writes it: comments, either form of a field's name, and no defaults.
           "organisations": [
             {"name": "acme", "attempt_caps": [{"max": 3, "within_hours": 24}, {"max": 1, "daysBack": 6, "perProductGroup": true}], "strict": true},
-            {"name": "red-cross", "sector": "SECTOR_IDEAL_OR_CHARITY"},
+            {"name": "red-cross", "pauseAfterRefusalDays": 60},
           ],
           "grants": [
             {"credential_id": "dialer-7", "organisation": "acme"},
@@ -95,12 +95,24 @@ public sealed class DeclaredTests : IAsyncLifetime
         Assert.Contains("1 of 1 changed", second.Output, StringComparison.Ordinal);
     }
 
+    // Without a record, an organisation has no sector that a rule excepts.
+    [Fact]
+    public async Task Apply_OfANewRecordWithAnotherSector_NeedsASecondAdministrator()
+    {
+        var file = _folder.Write("sector.json", """{"organisations": [{"name": "press", "sector": "SECTOR_PRESS_PUBLISHER"}]}""");
+        Assert.Contains("a second administrator must apply it too", (await RunAsync(5, "plan", file)).Output, StringComparison.Ordinal);
+        Assert.Contains("0 of 1 changed", (await RunAsync(1, "apply", file)).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await CliRun.Async("apply", file, "--address", _guarded.Server.Host.GrpcAddress.ToString(), "--api-key", _bert)).ExitCode);
+    }
+
     [Theory]
+    [InlineData("{\"organisations\": [],\n \"organisations\": []}", "the field 'organisations' is there twice")]
+    [InlineData("""{"organisations": [{"name": "acme", "pauseAfterRefusalDays": 60, "pause_after_refusal_days": 1}]}""", "organisations[0]: pause_after_refusal_days is there twice")]
+    [InlineData("""{"organisations": [{"name": "acme", "attemptCaps": [{"max": 3, "withinHours": 24, "within_hours": 48}]}]}""", "organisations[0]: within_hours is there twice")]
     [InlineData("""{"organisation": []}""", "'organisation' is not known; did you mean 'organisations'")]
     [InlineData("""{}""", "declares nothing")]
     [InlineData("""[]""", "not a JSON object")]
     [InlineData("{\n  \"organisations\": [}\n", "line 2, byte 21")]
-    [InlineData("""{"organisations": [], "organisations": []}""", "a field is there twice")]
     [InlineData("""{"organisations": {}}""", "organisations must be a list")]
     [InlineData("""{"organisations": [7]}""", "organisations[0] must be an object")]
     [InlineData("""{"organisations": [{"name": "acme"}, {"name": "acme", "strict": true}]}""", "organisations[1]: acme is there twice")]

@@ -1,4 +1,7 @@
 using Grpc.Core;
+using Lookup.Cli;
+using Lookup.Cli.Hosting;
+using Lookup.Cli.Options;
 using Lookup.Redis;
 using Lookup.Redis.Store;
 using Lookup.V1;
@@ -61,6 +64,25 @@ public sealed class ClockTests
             // Far less than the five minutes, whatever the machine is busy with.
             Assert.InRange(listed.Fact.Effective.ToDateTimeOffset(), before.AddMinutes(-2), DateTimeOffset.UtcNow.AddMinutes(2));
         }
+    }
+
+    // What a command records directly has no service between it and the store that would compare the clocks.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public async Task Command_WithAWrongClock_RecordsNothingDirectly(int sign)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var folder = new TempFolder();
+        var key = folder.PathOf("number.key");
+        var init = await CliRun.Async("init", "--redis", redis.Options.ConnectionString, "--key-file", key, "--new-key", "--expected-facts", "10000");
+        Assert.True(init.ExitCode == 0, init.Error);
+        var settings = new StoreSettings(null, redis.Options.ConnectionString, key);
+        var wrong = new MovableClock { Ahead = sign * TimeSpan.FromHours(1) };
+        var refused = await Assert.ThrowsAsync<CliException>(() => OpenStore.OpenToRecordAsync(settings, wrong, Token));
+        Assert.Contains("clock of this machine is 3,", refused.Message, StringComparison.Ordinal);
+        wrong.Ahead = TimeSpan.Zero;
+        await (await OpenStore.OpenToRecordAsync(settings, wrong, Token)).DisposeAsync();
     }
 
     private sealed class MovableClock : TimeProvider

@@ -114,8 +114,9 @@ internal sealed class Situation
     internal Situation Objection(string at, bool withdrawn = false, string organisation = "o") =>
         Record(FactKind.Objection, 0, Scope.FromName(organisation), new FactEntry { Effective = At(at), Withdrawn = withdrawn });
 
-    internal Situation Consent(string at, string? until = null, bool evidence = true, bool withdrawn = false, string group = "", byte months = 0, bool ledger = false, Purpose purpose = Purpose.Commercial, ConsentForm form = ConsentForm.Unspecified) =>
-        Record(FactKind.Consent, (byte)purpose, Scope.FromName("o", group), new FactEntry
+    internal Situation Consent(string at, string? until = null, bool evidence = true, bool withdrawn = false, string group = "", byte months = 0, bool ledger = false, Purpose purpose = Purpose.Commercial, ConsentForm form = ConsentForm.Unspecified)
+    {
+        var entry = new FactEntry
         {
             Effective = At(at),
             Until = until is null ? FactEntry.Open : At(until),
@@ -123,7 +124,14 @@ internal sealed class Situation
             Withdrawn = withdrawn,
             FirstContactMonths = months,
             Form = form,
-        });
+        };
+        if (withdrawn && group.Length > 0 && Scope.OfAttempts("o", group) != Scope.FromName("o", group))
+        {
+            Record(FactKind.Consent, (byte)purpose, Scope.OfAttempts("o", group), entry);
+        }
+
+        return Record(FactKind.Consent, (byte)purpose, Scope.FromName("o", group), entry);
+    }
 
     internal Situation Appointment(string captured, string at, bool withdrawn = false, string group = "") =>
         Record(FactKind.Consent, (byte)Purpose.Commercial | FactId.Appointment, Scope.FromName("o", group), new FactEntry
