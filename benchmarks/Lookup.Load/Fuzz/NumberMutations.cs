@@ -91,6 +91,8 @@ internal static class NumberMutations
         yield return new("apostrophe", "'" + digits, region);
         yield return new("formula", $"=\"{shown}\"", region);
         yield return new("thousands", Thousands(digits), region);
+        yield return new("result of a formula", (library.CountryCode - long.Parse(national, CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture), region);
+        yield return new("00 in its own region", "00" + digits, region, MustBeRead: true);
         yield return new("scientific", $"{digits[0]}.{digits[1..6]}E+{digits.Length - 1}", region);
 
         yield return new("code again, in a group", $"+{code} {code} {national}", null);
@@ -106,6 +108,19 @@ internal static class NumberMutations
 
         yield return new("trunk 0", $"+{code} (0) {national}", null);
         yield return new("trunk 0 inside", $"+{code} {national[..2]} (0) {national[2..]}", null);
+
+        foreach (var elsewhere in (string[])["NL", "GB", "US", "IT", "IN", "FR", "BE", "DE", "AT", otherRegion])
+        {
+            yield return new("plus lost before a trunk 0 in " + elsewhere, $"{code} (0) {national}", elsewhere);
+            yield return new("plus lost before a trunk 0 in " + elsewhere, $"{code}(0){national}", elsewhere);
+        }
+
+        // Saint-Pierre's six digits have none, and with more before them can be a number of all France.
+        if (library.CountryCode != 508 && Util.GetLengthOfGeographicalAreaCode(library) is > 0 and var area && Util.GetNddPrefixForRegion(region, true) == "0")
+        {
+            yield return new("area code again", $"0{national[..area]} 0{national}", region);
+            yield return new("area code again", $"+{code} {national[..area]} 0{national}", null);
+        }
 
         // Rule 2: of its own region the same digits are read or refused, of another one refused unless they are a number there.
         foreach (var elsewhere in (string[])["NL", "GB", "US", "IT", "IN", "FR", "BE", "DE", otherRegion])

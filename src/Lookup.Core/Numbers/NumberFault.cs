@@ -39,7 +39,7 @@ public enum NumberFault : byte
     ScientificNotation,
     /// <summary>A second number, or a second ending: 020-1234567/8.</summary>
     SecondNumber,
-    /// <summary>The calling code appears twice.</summary>
+    /// <summary>The calling code or the area code appears twice.</summary>
     RepeatedCallingCode,
     /// <summary>Not a number of the region, but one of another country without its plus.</summary>
     ForeignWithoutPlus,
@@ -59,6 +59,8 @@ public enum NumberFault : byte
     IpAddress,
     /// <summary>A coordinate or an amount: 52.370216.</summary>
     Decimal,
+    /// <summary>A hyphen or minus before the first digit: -5123414.</summary>
+    Negative,
 }
 
 /// <summary>Texts for <see cref="NumberFault"/>.</summary>
@@ -88,7 +90,7 @@ public static class NumberFaults
         NumberFault.ScientificNotation =>
             "Not a phone number: in scientific notation, with which a spreadsheet has lost digits; export the column as text.",
         NumberFault.SecondNumber => "Not one phone number: contains a second number or a second ending; write one number per line.",
-        NumberFault.RepeatedCallingCode => "Not a phone number: the country calling code appears twice; write it once.",
+        NumberFault.RepeatedCallingCode => "Not a phone number: the country calling code or the area code appears twice; write it once.",
         NumberFault.ForeignWithoutPlus =>
             "Not a phone number of the region but of another country; write + before its calling code.",
         NumberFault.Ambiguous => "Not a unique phone number: two numbers of the region are possible; write it with + or with the 0 that is dialled within the country.",
@@ -99,6 +101,8 @@ public static class NumberFaults
             "Not an international phone number: the phone-context of the URI must be one country calling code such as +31; otherwise write the number with +.",
         NumberFault.UriWithoutNumber => "Not a phone number: the URI has none; write tel:+31612345678 or sip:+31612345678@host.",
         NumberFault.Decimal => "Not a phone number: a decimal number; check which column holds the numbers.",
+        NumberFault.Negative =>
+            "Not a phone number: begins with a minus, because a spreadsheet calculated with it; export the column as text.",
         NumberFault.IpAddress => "Not a phone number: an IP address; check which column holds the numbers.",
         _ => throw new UnreachableException(),
     };

@@ -6,7 +6,8 @@
 //
 // - that contains anything else (letters: vanity numbers, extensions, remarks),
 // - that is a value of another column: a date, a decimal, an IP address,
-// - that contains more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a repeated calling code; in countries
+// - that a spreadsheet calculated: with a minus before it,
+// - that contains more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a repeated calling or area code; in countries
 //   whose numbers have several lengths, these digits would make another, existing number,
 // - that fits two numbers: without plus and trunk 0, digits can belong to the region or begin with a calling code. It also rejects a text
 //   that fits two numbers of the region. It accepts a number of the region even if a foreign one without its plus looks the same.
@@ -36,7 +37,12 @@ public sealed class NumberParser
     private const int LongestPrefix = 2;
 
     // Length of the shortest text that can be a second number after the first, with its trunk 0.
-    private const int SecondNumber = 8;
+    private const int SecondNumber = 6;
+
+    // The digits of an Italian mobile number that can be a fixed line behind the calling code.
+    private const int ItalianMobile = 10;
+
+    private const string InternationalPrefix = "00";
 
     private readonly PhoneNumberUtil _util = PhoneNumberUtil.GetInstance();
     private readonly ShortNumberInfo _short = ShortNumberInfo.GetInstance();
@@ -166,8 +172,13 @@ public sealed class NumberParser
             return Reject(NumberFault.EmergencyOrShort, out number, out fault);
         }
 
-        // With a plus that got lost, the digits are a number of this country or another.
         var code = _util.GetCountryCodeForRegion(region);
+        if (TryOwnCode(digits, region, code, out number, out fault))
+        {
+            return fault == NumberFault.None;
+        }
+
+        // With a plus that got lost, the digits are a number of this country or another.
         var withPlus = PhoneNumber.TryParse("+" + digits, out var international, out var why);
         if (why == NumberFault.TrunkZero && NumberPlan.CallingCodeOf(digits) == code)
         {
@@ -178,13 +189,15 @@ public sealed class NumberParser
         var ofRegion = withPlus && NumberPlan.CallingCodeOf(international) == code;
         if (TryLibrary(digits, region, out number, out fault, form: !withPlus))
         {
-            // 447400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all of them, but no line has so many digits.
-            if (digits.Length > (code == Luxembourg ? LongestInLuxembourg : LongestLine) && withPlus && !ofRegion)
+            // 447400123456, 4407400123456, 0447400123456 and 04917012345678 in Germany: its plan allows all of them, but no line has so many digits.
+            if (digits.Length > (code == Luxembourg ? LongestInLuxembourg : LongestLine) && !ofRegion
+                && (withPlus || TryWithoutTrunkZero(digits, out international)) && international != number)
             {
                 return Reject(NumberFault.ForeignWithoutPlus, out number, out fault);
             }
 
-            if (digits.Length > LongestLine + 1 && digits[0] == '0' && PhoneNumber.TryParse($"+{digits.AsSpan(1)}", out var behindZero, out _)
+            if (digits.Length > LongestLine + 1 && digits[0] == '0'
+                && (PhoneNumber.TryParse($"+{digits.AsSpan(1)}", out var behindZero, out _) || TryWithoutTrunkZero(digits.AsSpan(1), out behindZero))
                 && behindZero != number && (NumberPlan.CallingCodeOf(behindZero) == code || code is Austria or Germany))
             {
                 return Reject(NumberFault.Ambiguous, out number, out fault);
@@ -218,6 +231,33 @@ public sealed class NumberParser
         }
 
         return false;
+    }
+
+    // Reads 0065 9745 9915 in Singapore: 00 and the region's calling code are no other country's, even where another prefix is dialled.
+    private bool TryOwnCode(string digits, string region, int code, out PhoneNumber number, out NumberFault fault)
+    {
+        var own = digits.StartsWith(InternationalPrefix, StringComparison.Ordinal) ? $"{InternationalPrefix}{code}" : null;
+        if (own is null || !digits.StartsWith(own, StringComparison.Ordinal) || !TryDigits($"+{digits.AsSpan(InternationalPrefix.Length)}", null, out number, out fault))
+        {
+            return Reject(NumberFault.None, out number, out fault);
+        }
+
+        // 0055 34 91234 5678 in Brazil: 0055 is also the prefix of a carrier, before a Spanish number.
+        if (TryLibrary(digits, region, out var other, out _) && other != number && Digits.Count(other.Value) <= digits.Length - own.Length)
+        {
+            (number, fault) = (default, NumberFault.Ambiguous);
+        }
+
+        return true;
+    }
+
+    // Reads a calling code and a 0 that does not belong to the number, whether the country has a trunk 0 or not.
+    private static bool TryWithoutTrunkZero(ReadOnlySpan<char> digits, out PhoneNumber number)
+    {
+        number = default;
+        var code = NumberPlan.CallingCodeOf(digits);
+        var length = Digits.Count((ulong)code);
+        return code != 0 && length < digits.Length && digits[length] == '0' && PhoneNumber.TryParse($"+{digits[..length]}{digits[(length + 1)..]}", out number, out _);
     }
 
     private bool IsShort(string digits, int code, string region) =>
@@ -306,10 +346,11 @@ public sealed class NumberParser
         {
             var before = text.Digits[..groups[i].Start].TrimStart('+');
             var group = text.DigitsOf(i);
+            var callingCode = CallingCodeAtEnd(before);
             if (groups[i].Parentheses != 0 && groups[i].Parentheses != groups[i - 1].Parentheses && group[0] == '0')
             {
                 // +31 6 (0) 1234..., 1 (020) 1234...: a trunk 0 directly follows the calling code, and must not make another number.
-                if (!IsCallingCode(before))
+                if (callingCode.IsEmpty)
                 {
                     return NumberFault.TrunkZero;
                 }
@@ -337,6 +378,26 @@ public sealed class NumberParser
             {
                 return NumberFault.SecondNumber;
             }
+
+            // 44 (0)20 7946 0018 and 44 020 7946 0018 in Germany: the 0 follows a calling code, so that the digits from there are the number.
+            if (group[0] == '0' && text.Digits[0] != '+' && !callingCode.IsEmpty
+                && (groups[i].Parentheses != 0 && groups[i].Parentheses != groups[i - 1].Parentheses
+                    ? !TryBehind(callingCode, text.Digits[groups[i].Start..], out var behindCode) || behindCode != number
+                    : i == 1 && callingCode.Length == before.Length && OtherValues.WritesZero(number)
+                        && TryBehind(callingCode, text.Digits[groups[i].Start..], out behindCode) && behindCode != number))
+            {
+                return NumberFault.ForeignWithoutPlus;
+            }
+        }
+
+        if (IsItalianMobile(text))
+        {
+            return NumberFault.Ambiguous;
+        }
+
+        if (HasAreaCodeTwice(number))
+        {
+            return NumberFault.RepeatedCallingCode;
         }
 
         var first = text.DigitsOf(0).TrimStart('0');
@@ -344,24 +405,72 @@ public sealed class NumberParser
             && IsNumber(code, text.Digits[groups[1].Start..]) ? NumberFault.RepeatedCallingCode : NumberFault.None;
     }
 
-    // A calling code, alone or after a dialling prefix.
-    private static bool IsCallingCode(ReadOnlySpan<char> digits)
+    // +3921234567: the mobile number 392 1234567 with an added plus, or 02 1234567 in Milan without its 0. A separator after 39 decides.
+    private bool IsItalianMobile(in NumberText text)
     {
-        for (; digits.Length > 0; digits = digits[1..])
+        var start = text.Digits[0] == '+' ? 1 : text.Digits.StartsWith(InternationalPrefix) ? InternationalPrefix.Length : 0;
+        var digits = text.Digits[start..];
+        if (start == 0 || !digits.StartsWith("39") || digits.Length != ItalianMobile || digits[2] is not (>= '1' and <= '3') || PhoneNumber.TryParse($"+{digits}", out _, out _))
         {
-            if (digits.Length <= 3 && Digits.Count((ulong)NumberPlan.CallingCodeOf(digits)) == digits.Length && NumberPlan.CallingCodeOf(digits) != 0)
-            {
-                return true;
-            }
+            return false;
+        }
 
-            if (digits[0] is not ('0' or '1'))
+        foreach (var group in text.Groups)
+        {
+            if (group.Start == start + 2)
             {
                 return false;
             }
         }
 
+        return IsNumber("39", digits);
+    }
+
+    // 030 030 1234567, +49 30 0301234567: no number within an area begins with 0, but the plans of some countries do not say so.
+    private bool HasAreaCodeTwice(PhoneNumber number)
+    {
+        if (!NumberPlan.HasTrunkZero(number))
+        {
+            return false;
+        }
+
+        var code = NumberPlan.CallingCodeOf(number);
+        var national = number.ToString().AsSpan(1 + Digits.Count((ulong)code));
+        for (var length = 1; (length * 2) + 1 < national.Length; length++)
+        {
+            var rest = national[(length + 1)..];
+            if (national[length] == '0' && rest.StartsWith(national[..length]) && PhoneNumber.TryParse($"+{code}{rest}", out var once, out _)
+                && _util.GetLengthOfNationalDestinationCode(_util.Parse(once.ToString(), null)) == length)
+            {
+                return true;
+            }
+        }
+
         return false;
     }
+
+    // The calling code that digits are, alone or after a dialling prefix; empty if they are not.
+    private static ReadOnlySpan<char> CallingCodeAtEnd(ReadOnlySpan<char> digits)
+    {
+        for (; digits.Length > 0; digits = digits[1..])
+        {
+            if (digits.Length <= 3 && Digits.Count((ulong)NumberPlan.CallingCodeOf(digits)) == digits.Length && NumberPlan.CallingCodeOf(digits) != 0)
+            {
+                return digits;
+            }
+
+            if (digits[0] is not ('0' or '1'))
+            {
+                return default;
+            }
+        }
+
+        return default;
+    }
+
+    // Reads the number behind a calling code, with a 0 before it that the country may not dial.
+    private bool TryBehind(ReadOnlySpan<char> code, ReadOnlySpan<char> national, out PhoneNumber number) =>
+        TryDigits($"+{code}{national}", null, out number, out _) || TryWithoutTrunkZero($"{code}{national}", out number);
 
     // Whether digits after a calling code are a number, with or without the trunk 0 of the country.
     private bool IsNumber(ReadOnlySpan<char> code, ReadOnlySpan<char> national) => TryDigits($"+{code}{national}", null, out _, out _);

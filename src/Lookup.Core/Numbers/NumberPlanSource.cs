@@ -6,7 +6,7 @@ namespace Lookup.Core.Numbers;
 /// <summary>
 /// The numbering plans of all calling codes as one set of digit strings, from libphonenumber's metadata. It contains each number that the
 /// library considers valid and reachable from anywhere. Left out are voice mailboxes, which belong to no telephone; a trunk 0 after the
-/// calling code; and San Marino under Italy's code, overseas France under France's and Northern Ireland under Ireland's.
+/// calling code; and San Marino under Italy's code, overseas France under France's and the reverse, and Northern Ireland under Ireland's.
 /// <see cref="Additions"/> are added.
 /// </summary>
 internal sealed class NumberPlanSource
@@ -26,6 +26,10 @@ internal sealed class NumberPlanSource
     private const int France = 33;
     private const string SaintPierreInFrance = @"508[2-9]\d{5}";
     private const string OverseasLines = @"[2567]\d{8}";
+
+    // Special and VoIP numbers are one in all of France, and the metadata has many of them under several codes: +33 is their value.
+    private const string NumbersOfAllFrance = @"[89]\d{8}";
+    internal static readonly int[] OverseasCodes = [262, 508, 590, 594, 596];
 
     /// <summary>Numbers that exist, or are reserved for fiction and tests, but are missing in the metadata: calling code and pattern.</summary>
     internal static readonly (int CallingCode, string Pattern)[] Additions =
@@ -78,6 +82,10 @@ internal sealed class NumberPlanSource
             {
                 national = Sets.Except(national, OverseasNumbers(util));
             }
+            else if (OverseasCodes.Contains(code))
+            {
+                national = Sets.Except(national, Sets.Intersect(NationalNumbers(util, France), DigitPattern.Compile(NumbersOfAllFrance, Sets)));
+            }
 
             national = Sets.Intersect(national, Sets.UpTo(PhoneNumber.MaxDigits - digits));
             var width = (int)Digits.PowersOfTen[3 - digits];
@@ -125,7 +133,7 @@ internal sealed class NumberPlanSource
     private int OverseasNumbers(PhoneNumberUtil util)
     {
         var numbers = DigitPattern.Compile(SaintPierreInFrance, Sets);
-        foreach (var code in (ReadOnlySpan<int>)[262, 508, 590, 594, 596])
+        foreach (var code in OverseasCodes)
         {
             numbers = Sets.Union(numbers, Sets.Intersect(NationalNumbers(util, code), DigitPattern.Compile(OverseasLines, Sets)));
         }

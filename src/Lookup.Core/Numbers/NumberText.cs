@@ -78,10 +78,17 @@ internal ref struct NumberText
         byte parentheses = 0;
         var inside = false;
         var separated = true;
+        var hyphen = false;
         foreach (var c in text)
         {
             if (char.IsDigit(c))
             {
+                // Spreadsheets take +43-1-5123456 for a formula and save its result, -5123414.
+                if (hyphen && _length == 0)
+                {
+                    return NumberFault.Negative;
+                }
+
                 if (separated)
                 {
                     _groups[_count++] = new Group((byte)_length, between, inside ? parentheses : (byte)0);
@@ -101,6 +108,7 @@ internal ref struct NumberText
             }
 
             var separator = SeparatorOf(c);
+            hyphen |= separator == Separator.Hyphen;
             if (separator != Separator.None)
             {
                 between = (separator == Separator.Space && between != Separator.None)

@@ -161,8 +161,8 @@ internal static class OtherValues
             && (decimals < CoordinateDecimals || IsNational(text, number)));
     }
 
-    // Whether the country writes a 0 before the number.
-    private static bool WritesZero(PhoneNumber number) =>
+    /// <summary>Returns whether the country of a number writes a 0 before it; false for default.</summary>
+    internal static bool WritesZero(PhoneNumber number) =>
         number.Value != 0 && (NumberPlan.HasTrunkZero(number) || NumberPlan.CallingCodeOf(number) == Italy);
 
     private static bool LacksZero(in NumberText text, PhoneNumber number)

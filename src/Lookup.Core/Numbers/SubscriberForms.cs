@@ -6,7 +6,8 @@
 //
 //   Italy          mobile numbers began with 0 until 2001 (+39 0333...); fixed lines keep theirs, and often lose it (+39 6...).
 //   San Marino     +39 0549... and +378 without the 0549 are +378 0549...
-//   France         one national plan with its overseas departments: 0692... is +262 692..., 0508... is +508 without the 508.
+//   France         one national plan with its overseas departments: 0692... is +262 692..., 0508... is +508 without the 508. Special and
+//                  VoIP numbers, 08... and 09..., are +33, also behind the overseas codes that the metadata has them under.
 //   Ireland        dials 048 for lines of Northern Ireland, +44 28.
 //   Mexico         mobile numbers had a 1 in front until 2019 (+52 1...), and the prefixes 01, 044 and 045.
 //   Argentina      a 15 after the area code of mobile numbers within the country is a 9 before it from abroad.
@@ -17,6 +18,7 @@ namespace Lookup.Core.Numbers;
 
 internal static class SubscriberForms
 {
+    private const int FrenchDigits = 9;
     private static readonly string[] FrenchCodes = ["33", "262", "508", "590", "594", "596"];
     private static readonly string[] MexicanPrefixes = ["044", "045", "01", "1"];
 
@@ -56,7 +58,7 @@ internal static class SubscriberForms
             case "33" or "508":
                 return TryFrance(code, national, out number);
             default:
-                return isNational && FrenchCodes.Contains(code) && TryFrance(code, national, out number);
+                return FrenchCodes.Contains(code) && national.Length == FrenchDigits && (isNational || IsValid(digits)) && TryFrance(code, national, out number);
         }
     }
 
@@ -78,7 +80,7 @@ internal static class SubscriberForms
     private static bool TryFrance(string code, string national, out PhoneNumber number)
     {
         number = default;
-        if (national.Length != 9)
+        if (national.Length != FrenchDigits)
         {
             return false;
         }
@@ -87,17 +89,22 @@ internal static class SubscriberForms
         {
             return true;
         }
-        // Special numbers have the same form in several departments; those are rejected.
-        var found = 0;
+        // No two of the codes have a number in common (NumberPlanSource).
         foreach (var other in FrenchCodes)
         {
-            if (other != code && TryNumber(other, national, out var one))
+            if (other != code && TryNumber(other, national, out number))
             {
-                (number, found) = (one, found + 1);
+                return true;
             }
         }
 
-        return found == 1;
+        return false;
+    }
+
+    private static bool IsValid(string digits)
+    {
+        var util = PhoneNumberUtil.GetInstance();
+        return util.IsValidNumber(util.Parse("+" + digits, null));
     }
 
     // The library knows the length of each area code, and therefore the position of the 15.

@@ -138,6 +138,33 @@ public class NumberPlanTests
             Assert.False(Util.IsValidNumber(Library(code, example)), $"+{code} {pattern}: the metadata has it by now; remove it here");
         });
 
+    // One national plan has six calling codes: each number has one of them, and every region reads its national form as that one.
+    [Fact]
+    public void TryParse_NationalNumbersOfFrance_AreOneNumberInAllRegions()
+    {
+        var source = new NumberPlanSource();
+        int[] codes = [33, .. NumberPlanSource.OverseasCodes];
+        var sets = codes.Select(code => $"{code}".Aggregate(source.Numbers, (set, digit) => source.Sets.After(set, digit - '0'))).ToArray();
+        for (var i = 0; i < codes.Length; i++)
+        {
+            for (var j = 0; j < i; j++)
+            {
+                Assert.True(source.Sets.Intersect(sets[i], sets[j]) == DigitSets.None, $"{codes[i]} and {codes[j]}");
+            }
+        }
+
+        var read = 0;
+        for (var prefix = 1000; prefix < 10_000; prefix++)
+        {
+            var texts = ((string[])["FR", "RE", "YT", "GP", "MQ", "GF", "BL", "MF"])
+                .Select(region => NumberParser.Instance.TryParse($"0{prefix}12345", region, out var number, out _) ? number.ToString() : "").Distinct().ToList();
+            Assert.True(texts.Count == 1, $"0{prefix}12345: {string.Join(' ', texts)}");
+            read += texts[0].Length > 0 ? 1 : 0;
+        }
+
+        Assert.True(read > 5_000, $"{read} numbers");
+    }
+
     // An area that a regime knows can be called: the plan must know it too.
     [Fact]
     public void IsNumber_AreaCodesOfTheUnitedStates_AreInThePlan()
@@ -187,6 +214,11 @@ public class NumberPlanTests
         if (code == 33
             && (Regex.IsMatch(national, @"^508[2-9]\d{5}$")
                 || (Regex.IsMatch(national, @"^[2567]\d{8}$") && new[] { 262, 590, 594, 596, 508 }.Any(overseas => Util.IsValidNumber(Library(overseas, national))))))
+        {
+            return false;
+        }
+
+        if (NumberPlanSource.OverseasCodes.Contains(code) && Regex.IsMatch(national, @"^[89]\d{8}$") && Util.IsValidNumber(Library(33, national)))
         {
             return false;
         }

@@ -89,8 +89,11 @@ public class PhoneNumberTests
                 }
 
                 var text = Util.Format(example, PhoneNumberFormat.E164);
-                Assert.True(PhoneNumber.TryParse(text, out var number, out var fault), $"{text}: {fault}");
-                Assert.Equal(text, number.ToString());
+                // Special numbers of France have one value in all its departments.
+                var expected = NumberPlanSource.OverseasCodes.Contains(example.CountryCode) && example.NationalNumber is >= 800_000_000 and < 1_000_000_000
+                    && Util.IsValidNumber(Util.Parse($"+33{example.NationalNumber}", null)) ? $"+33{example.NationalNumber}" : text;
+                Assert.True(NumberParser.Instance.TryParse(text, null, out var number, out var fault), $"{text}: {fault}");
+                Assert.Equal(expected, number.ToString());
                 Assert.Equal(text, Util.Format(Util.Parse(text, null), PhoneNumberFormat.E164));
                 checkedNumbers++;
             }
