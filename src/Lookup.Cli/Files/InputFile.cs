@@ -235,7 +235,7 @@ internal sealed class InputFile : IDisposable
         Stream? table = null;
         if (start is [0x1f, 0x8b, ..])
         {
-            content = new ExpansionBound(new GZipStream(content, CompressionMode.Decompress), name, isPipe ? null : file.Length);
+            content = new ExpansionBound(new GzipContent(content, name, isPipe ? null : path), name, isPipe ? null : file.Length);
             opened.Add(content);
             forms.Add("gzip");
         }
