@@ -77,6 +77,12 @@ internal sealed class ColumnSample
         var called = Enumerable.Range(0, columns.Count).Where(i => columns[i].HasPhoneName && !columns[i].IsOnlyNumber()).ToList();
         var both = holding.Intersect(called).ToList();
         var chosen = both.Count > 0 ? both : holding;
+        if (both.Count == 0 && holding.Count > 0 && called.Count > 0)
+        {
+            throw CliException.Usage(
+                $"{file}: column {holding[0] + 1} '{columns[holding[0]].Name}' holds what could be numbers, but column {called[0] + 1} '{columns[called[0]].Name}' is named like numbers: select one with --column.");
+        }
+
         if (chosen.Count == 1)
         {
             return chosen[0];
