@@ -32,7 +32,8 @@ internal sealed partial class DateText
     public bool TryConvert(string text, out string iso)
     {
         var isDate = DateTime.TryParseExact(text.Trim(), _formats, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time);
-        iso = isDate ? time.ToString(text.Contains(':', StringComparison.Ordinal) ? "yyyy-MM-dd'T'HH:mm:ss" : "yyyy-MM-dd", CultureInfo.InvariantCulture) : "";
+        iso = !isDate ? "" : time.ToString(
+            text.Count(':') switch { 0 => "yyyy-MM-dd", 1 => "yyyy-MM-dd'T'HH:mm", _ => "yyyy-MM-dd'T'HH:mm:ss" }, CultureInfo.InvariantCulture);
         return isDate;
     }
 

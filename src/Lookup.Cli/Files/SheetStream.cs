@@ -186,7 +186,8 @@ internal sealed class SheetStream : TextStream
             _cells.Add("");
         }
 
-        var value = Value(cell);
+        // Excel's form of a carriage return, pasted from another program.
+        var value = Value(cell).Replace("_x000D_", "", StringComparison.Ordinal);
         _rowLength += value.Length;
         if (_rowLength > MaxRow)
         {

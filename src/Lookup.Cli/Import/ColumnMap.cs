@@ -15,10 +15,18 @@ internal sealed class ColumnMap
     /// <summary>Prefix of <see cref="Where"/> for a fixed value.</summary>
     public const string FixedPrefix = "--set ";
 
+    // Parts of names without accents, in the languages of the supported countries.
+    private static readonly string[] Withdrawals =
+    [
+        "withdr", "unsubscr", "optout", "optedout", "revoke", "donotcall", "donotcontact", "objection", "objected", "afgemeld", "uitgeschreven", "ingetrokken", "abgemeldet", "widerruf",
+        "desinscri", "desabonn", "retire", "oppos", "revoc", "disiscri", "desuscri", "avregistr", "avmeld", "frameld", "wycofan", "wypisan",
+    ];
+
     private readonly Dictionary<string, Field> _mapped = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<Field, string> _fixed = [];
     private readonly HashSet<string> _ignored = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<Field, string> _columns = [];
+    private readonly List<string> _suspects = [];
     private readonly bool _ignoreAll;
 
     public ColumnMap(IReadOnlyList<string> maps, IReadOnlyList<string> sets, IReadOnlyList<string> ignores)
@@ -84,6 +92,9 @@ internal sealed class ColumnMap
     /// <summary>What stands before the text of a column that is mapped to the reason.</summary>
     public string ReasonPrefix { get; init; } = "";
 
+    /// <summary>Columns that --ignore '*' skips although their name is close to "withdrawn".</summary>
+    public IReadOnlyList<string> Suspects => _suspects;
+
     /// <summary>The fixed values.</summary>
     public IReadOnlyDictionary<Field, string> Fixed => _fixed;
 
@@ -110,7 +121,18 @@ internal sealed class ColumnMap
 
         if (!Fields.TryFind(column, out field))
         {
-            if (!_ignoreAll)
+            if (_ignoreAll)
+            {
+                if (IsLikeWithdrawn(column))
+                {
+                    _suspects.Add(column);
+                }
+            }
+            else if (column.Length == 0)
+            {
+                fault = "a column has no name: give it one, or skip every column without a name with --ignore ''.";
+            }
+            else
             {
                 fault = Fields.Closest(column) is { } closest
                     ? $"column '{column}' is not a field; did you mean '{closest}'? Use --map {closest}={Quote(column)} or --ignore {Quote(column)}."
@@ -222,6 +244,12 @@ internal sealed class ColumnMap
         {
             throw CliException.Usage($"--set {field.Name()}: {KindNames.WithArticle(kind)} has no field '{field.Name()}'.");
         }
+    }
+
+    private static bool IsLikeWithdrawn(string column)
+    {
+        var name = ListPreset.Plain(column).Replace(" ", "", StringComparison.Ordinal);
+        return Fields.Closest(column) == Field.Withdrawn.Name() || Withdrawals.Any(part => name.Contains(part, StringComparison.Ordinal));
     }
 
     private static string Quote(string text) => text.Contains(' ', StringComparison.Ordinal) ? $"'{text}'" : text;

@@ -178,7 +178,8 @@ internal sealed class CsvRecordReader : IRecordReader
     {
         var raw = record.Raw.Span;
         var count = CsvScanner.Split(raw, _delimiter, _values);
-        if (count != _columns.Length)
+        // Some programs end every line but the header with a delimiter.
+        if (count != _columns.Length && !(count == _columns.Length + 1 && raw[^1] == _delimiter))
         {
             record.Faults.Add(new LineFault("", $"the line has {count} values; the first line has {_columns.Length}"));
             return true;

@@ -1,12 +1,15 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Files;
 using Lookup.Cli.Options;
 using Lookup.Core;
+using Lookup.Server.Errors;
 using Lookup.V1;
 using ConsentForm = Lookup.V1.ConsentForm;
 using Fact = Lookup.V1.Fact;
 using Purpose = Lookup.V1.Purpose;
+using SubscriberType = Lookup.V1.SubscriberType;
 
 namespace Lookup.Cli.Import;
 
@@ -16,6 +19,12 @@ namespace Lookup.Cli.Import;
 internal sealed record ReadingRules(IReadOnlyDictionary<Field, DateText>? Dates = null, YesNo? Withdrawals = null)
 {
     public static ReadingRules Standard { get; } = new();
+
+    /// <summary>Whether the organisations are campaigns of VICIdial, and its system-wide list.</summary>
+    public bool HasCampaigns { get; init; }
+
+    /// <summary>Why withdrawals are rejected; null: they are not.</summary>
+    public string? WithdrawalFault { get; init; }
 
     public YesNo FlagsOf(Field field) => field == Field.Withdrawn && Withdrawals is { } words ? words : YesNo.Any;
 }
@@ -32,6 +41,15 @@ internal sealed class FactMapper
 
     /// <summary>The kind of a record that is a block of many numbers.</summary>
     public const string BlockKind = "block";
+
+    private const string SystemList = "-SYSINT-";
+
+    // The service rejects later times, but a fact that forbids must not be lost.
+    private static readonly DateTimeOffset MaxTime = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    // What people and programs write for "none".
+    private static readonly FrozenSet<string> Placeholders = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase, "-", "--", ".", "?", "0", "n/a", "#n/a", "na", "nan", "null", "\\N", "none", "nil", "no", "nee", "false", "unknown", "tbd");
 
     private readonly Func<Field, string> _where;
     private readonly TimeZoneInfo? _zone;
@@ -66,7 +84,7 @@ internal sealed class FactMapper
     /// <summary>Whether the last record should forbid calls, as far as it could be read.</summary>
     public bool IsOptOut => _kind is FactKind.Objection or FactKind.Refusal or FactKind.Registration
         ? !IsFlag(Field.Withdrawn, true)
-        : _kind == FactKind.Consent && IsFlag(Field.Withdrawn, true);
+        : _kind == FactKind.Consent && Get(Field.Withdrawn) is not null && !IsFlag(Field.Withdrawn, false);
 
     /// <summary>Whether a record is a block of many numbers: by its kind, or an objection whose number has an X or a * at the end.</summary>
     public bool IsBlock(ImportRecord record)
@@ -81,6 +99,7 @@ internal sealed class FactMapper
     public Block? MapBlock(ImportRecord record)
     {
         (_record, _kind) = (record, FactKind.Objection);
+        ReadCampaign();
         var block = new Block
         {
             Organisation = Text(Field.Organisation),
@@ -128,6 +147,7 @@ internal sealed class FactMapper
             return null;
         }
 
+        ReadCampaign();
         var fact = new Fact
         {
             Number = Text(Field.Number),
@@ -141,6 +161,11 @@ internal sealed class FactMapper
         if (fact.Number.Length == 0)
         {
             Fault(Field.Number, "the number is missing");
+        }
+
+        if (fact.Withdrawn && _rules.WithdrawalFault is { } reason)
+        {
+            Fault(Field.Withdrawn, reason);
         }
 
         SetKind(fact);
@@ -165,19 +190,47 @@ internal sealed class FactMapper
             return null;
         }
 
-        if (_zone is not null && fact.Effective is { } day && ForbidsAsOf(fact) && TimeText.IsDay(Get(Field.Effective)!))
+        if (ForbidsAsOf(fact))
         {
-            // The file does not say when on that day. A consent of the same day must not lift it.
-            fact.Effective = Timestamp.FromDateTimeOffset(TimeText.LatestOf(day.ToDateTimeOffset(), _zone, (_clock ?? TimeProvider.System).GetUtcNow()));
+            // The file may not say when on that day or in that minute. A consent of the same day or minute must not lift the fact.
+            var now = (_clock ?? TimeProvider.System).GetUtcNow();
+            fact.Effective = Latest(Field.Effective, fact.Effective, now);
+            if (fact.Registration is { } registration)
+            {
+                registration.RegisteredSince = Latest(Field.Since, registration.RegisteredSince, now);
+            }
         }
 
         return fact;
     }
 
-    // Whether a later time forbids more. A registration is left out: its days of grace count from its time.
+    // Whether a later time forbids more, and nothing else: a registration of some categories can also permit.
     private static bool ForbidsAsOf(Fact fact) => fact.Withdrawn
         ? fact is { Consent: not null } or { Relation: not null } or { PublishedForOffers: not null }
-        : fact is { Objection: not null } or { Refusal: not null } or { Reassignment: not null };
+        : fact is { Objection: not null } or { Refusal: not null } or { Reassignment: not null } or { Registration.Categories.Count: 0 }
+            or { Subscriber.Type: SubscriberType.Consumer };
+
+    // VICIdial's system-wide list binds every campaign.
+    private void ReadCampaign()
+    {
+        if (!_rules.HasCampaigns || _record[Field.Organisation] is not { } campaign)
+        {
+            return;
+        }
+
+        if (campaign == SystemList)
+        {
+            _record[Field.Organisation] = "*";
+            if (IsFlag(Field.Withdrawn, true))
+            {
+                Fault(Field.Withdrawn, $"a delete from the system-wide list {SystemList} is not imported: it would withdraw objections to all organisations from other sources too; use 'lookup record objection NUMBER --org * --withdrawn'");
+            }
+        }
+        else if (!FieldFaults.IsName(campaign))
+        {
+            Fault(Field.Organisation, $"the campaign '{campaign}' is not an organisation's name (1 to 64 characters of [a-z0-9._-]): import its lines alone, with --set organisation=NAME");
+        }
+    }
 
     private bool TryKind()
     {
@@ -276,7 +329,7 @@ internal sealed class FactMapper
 
         var evidence = new Lookup.V1.Evidence
         {
-            Reference = Text(Field.Evidence),
+            Reference = Placeholders.Contains(Text(Field.Evidence)) ? "" : Text(Field.Evidence),
             Sha256 = Text(Field.EvidenceSha256),
             TextVersion = Text(Field.EvidenceTextVersion),
             Channel = Text(Field.EvidenceChannel),
@@ -321,13 +374,12 @@ internal sealed class FactMapper
             return null;
         }
 
-        if (_clock is not null && text.Equals("now", StringComparison.OrdinalIgnoreCase))
+        if (IsNow(text))
         {
-            return Timestamp.FromDateTimeOffset(_clock.GetUtcNow());
+            return Timestamp.FromDateTimeOffset(_clock!.GetUtcNow());
         }
 
-        var iso = _rules.Dates?.GetValueOrDefault(field)?.TryConvert(text, out var converted) == true ? converted : text;
-        if (TimeText.TryParse(iso, _zone, out var time, out var fault))
+        if (TimeText.TryParse(Iso(field, text), _zone, out var time, out var fault))
         {
             return Timestamp.FromDateTimeOffset(time);
         }
@@ -335,6 +387,23 @@ internal sealed class FactMapper
         Fault(field, $"'{text}' {fault}{(DateText.HasDate(text) ? ", or set --date-format" : "")}");
         return null;
     }
+
+    // The last moment that a valid time can mean.
+    private Timestamp? Latest(Field field, Timestamp? time, DateTimeOffset now)
+    {
+        if (Get(field) is not { } text || IsNow(text))
+        {
+            return time;
+        }
+
+        var latest = TimeText.LatestOf(Iso(field, text), _zone, now);
+        return Timestamp.FromDateTimeOffset(latest <= MaxTime ? latest : MaxTime);
+    }
+
+    private bool IsNow(string text) => _clock is not null && text.Equals("now", StringComparison.OrdinalIgnoreCase);
+
+    private string Iso(Field field, string text) =>
+        _rules.Dates?.GetValueOrDefault(field)?.TryConvert(text, out var converted) == true ? converted : text;
 
     private int Months(Field field)
     {

@@ -53,7 +53,12 @@ internal sealed class Importer(
     public IReadOnlyList<Reject> Samples => _samples;
 
     /// <summary>Warnings of this run.</summary>
-    public IReadOnlyList<LineWarning> Warnings => _warnings;
+    public IReadOnlyList<LineWarning> Warnings =>
+    [
+        .. map.Suspects.Select(column => new LineWarning(
+            column, $"the column may say that a fact is withdrawn, but --ignore '*' skips it: use --map withdrawn={column}, or name it with --ignore", Totals.Lines, 1)),
+        .. _warnings,
+    ];
 
     /// <summary>Lines rejected in this run that should have forbidden calls.</summary>
     public long RejectedOptOutCount => _rejectedOptOuts;

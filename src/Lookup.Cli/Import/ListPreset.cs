@@ -21,6 +21,9 @@ internal sealed record PresetColumns(string[] Maps, string[] Ignores, bool HasHe
     /// <summary>The column that says whether a number is listed; null: all are.</summary>
     public string? Answer { get; init; }
 
+    /// <summary>The column that names one of several lists of the keeper; null: there is one list.</summary>
+    public string? List { get; init; }
+
     /// <summary>What stands before the text of the reason.</summary>
     public string ReasonPrefix { get; init; } = "";
 }
@@ -34,16 +37,12 @@ internal sealed class ListPreset
     private const string AreaAndNumberLayout = "an area code and a number on each line, in a change list also A or D and a date";
     private const string PaddedLayout = "one number of up to 12 digits and spaces on each line";
 
-    private const string AnswerLayout = "a column with numbers and a column with yes or no, whose name, if there is one, says that yes means listed";
+    private const string AnswerLayout =
+        "a column with numbers and one with yes or no whose name says that yes means listed, such as 'Inscrit'; if another column does, name it with --only COLUMN";
 
-    // Beginnings of words in the name of such a column. "May be called" says the opposite, and "newsletter" something else.
-    private static readonly string[] Listed =
-    [
-        "bloctel", "nix", "rpo", "rnd", "list", "inscri", "iscri", "opp", "regist", "sparr", "block", "result", "risult", "esito", "answer", "respon", "repon", "rispo",
-        "svar", "disconnect", "reassign", "present",
-    ];
-
-    private static readonly string[] Negations = ["not", "no", "non", "ne", "pas", "ej", "inte", "icke", "un", "off"];
+    // Without accents. A name with any other word is refused: "NIX-fri", "RPO libero" and "NIX OK" mean that yes permits.
+    private static readonly string[] ListedWords = ["listed", "inscrit", "inscrite", "iscritto", "iscritta", "listad", "listat", "sparrad", "sparrat"];
+    private static readonly string[] FillerWords = ["on", "in", "to", "the", "is", "est", "a", "au", "sur", "la", "al", "nel", "i", "list", "liste", "lista", "register", "registre", "registro"];
 
     private static readonly int[] AreaAndNumberLengths = [3, 7];
 
@@ -82,18 +81,19 @@ internal sealed class ListPreset
         {
             Region = "ES", Zone = "Europe/Madrid", Answers = new YesNo(["1"], ["0"]),
         },
-        new("bloctel", "Bloctel answer", AnswerLayout, AnswerTable) { Register = "fr-bloctel", Region = "FR", Zone = "Europe/Paris", Answers = YesNo.Any, IsAnswer = true },
+        new("bloctel", "Bloctel answer", AnswerLayout, AnswerTable) { Register = "fr-bloctel", Region = "FR", Zone = "Europe/Paris", Answers = YesNo.Any, IsAnswer = true, Listed = ["bloctel"] },
         new("nix", "NIX-Telefon", AnswerLayout + ", or numbers alone", AnswerTable)
         {
-            Register = "se-nix", Region = "SE", Zone = "Europe/Stockholm", Answers = YesNo.Any,
+            Register = "se-nix", Region = "SE", Zone = "Europe/Stockholm", Answers = YesNo.Any, Listed = ["nix"],
         },
         new("rpo", "Registro pubblico delle opposizioni answer", AnswerLayout, AnswerTable)
         {
-            Register = "it-rpo", Region = "IT", Zone = "Europe/Rome", Answers = YesNo.Any, IsAnswer = true,
+            Register = "it-rpo", Region = "IT", Zone = "Europe/Rome", Answers = YesNo.Any, IsAnswer = true, Listed = ["rpo"],
         },
         new("rnd", "Reassigned Numbers Database of the FCC", "a number, the date that was asked about, and yes, no or no data on each line", AnswerTable)
         {
             Kind = FactKind.Reassignment, Region = "US", Zone = "America/New_York", Answers = new YesNo(["yes"], ["no", "no_data", "no data", "nodata"]), HasDate = true, IsAnswer = true,
+            Listed = ["result", "answer", "response", "disconnected", "reassigned"],
         },
         new("vicidial-dnc", "VICIdial DNC table", "the columns of vicidial_dnc, vicidial_campaign_dnc or vicidial_dnc_log, with prefixes such as 313XXXXXXX", Vicidial)
         {
@@ -115,6 +115,9 @@ internal sealed class ListPreset
 
     /// <summary>The words of the column that says whether a number is listed; null: every number is.</summary>
     public YesNo? Answers { get; private init; }
+
+    /// <summary>Words of this list for the name of that column, beside those for "listed".</summary>
+    public IReadOnlyList<string> Listed { get; private init; } = [];
 
     /// <summary>Whether the keeper only answers about numbers that were sent to it, so that a file of numbers alone means nothing.</summary>
     public bool IsAnswer { get; private init; }
@@ -260,12 +263,14 @@ internal sealed class ListPreset
             return null;
         }
 
-        var answers = All(line => preset.Answers!.TryParse(line, out _)).Where(column => !hasHeader || SaysListed(lines[0][column])).ToList();
+        var words = All(line => preset.Answers!.TryParse(line, out _));
+        // Without names, only the answer that comes with the date asked about is clear. A second column that says "listed" is not.
+        var answers = hasHeader ? [.. Enumerable.Range(0, columns).Where(column => SaysListed(lines[0][column], preset))] : preset.HasDate ? words : [];
         var dates = All(DateText.IsDate);
-        var numbers = Enumerable.Range(0, columns).Except(answers).Except(dates)
+        var numbers = Enumerable.Range(0, columns).Except(words).Except(dates)
             .Where(column => data.Count(line => IsNumber(line[column], preset.Region)) * 10 >= data.Count * 8).ToList();
-        if (numbers is not [var number]
-            || (hasAnswers && (answers.Count > 1 || (answers.Count == 0 && (preset.IsAnswer || columns > 1)) || (preset.HasDate && dates.Count != 1))))
+        var isClear = answers.Count == 0 ? !preset.IsAnswer && columns == 1 : answers is [var answer] && words.Contains(answer);
+        if (numbers is not [var number] || (hasAnswers && (!isClear || (preset.HasDate && dates.Count != 1))))
         {
             return null;
         }
@@ -289,14 +294,16 @@ internal sealed class ListPreset
             [.. Enumerable.Range(0, columns).Where(column => data.Count(line => fits(line[column])) * 10 >= data.Count * 9)];
     }
 
-    private static bool SaysListed(string name)
+    private static bool SaysListed(string name, ListPreset preset)
     {
         var words = Plain(name).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return !words.Any(word => Negations.Contains(word)) && words.Any(word => Listed.Any(beginning => word.StartsWith(beginning, StringComparison.Ordinal)));
+        return words.All(word => IsListed(word) || FillerWords.Contains(word)) && words.Any(IsListed);
+
+        bool IsListed(string word) => ListedWords.Contains(word) || preset.Listed.Contains(word);
     }
 
     // Lower case without accents, and a space for each other character.
-    private static string Plain(string name) => string.Concat(name.Normalize(System.Text.NormalizationForm.FormD)
+    internal static string Plain(string name) => string.Concat(name.Normalize(System.Text.NormalizationForm.FormD)
         .Where(c => System.Globalization.CharUnicodeInfo.GetUnicodeCategory(c) != System.Globalization.UnicodeCategory.NonSpacingMark)
         .Select(c => char.IsLetterOrDigit(c) ? char.ToLowerInvariant(c) : ' '));
 
@@ -323,6 +330,9 @@ internal sealed class ListPreset
             [.. names.Where(name => name is "campaign_id" or "user").Select(At)],
             hasHeader,
             IsChangeList: names.Contains("action"),
-            $"{(names.Contains("action") ? "vicidial_dnc_log" : names.Contains("campaign_id") ? "vicidial_campaign_dnc" : "vicidial_dnc")} {(hasHeader ? "with" : "without")} column names");
+            $"{(names.Contains("action") ? "vicidial_dnc_log" : names.Contains("campaign_id") ? "vicidial_campaign_dnc" : "vicidial_dnc")} {(hasHeader ? "with" : "without")} column names")
+        {
+            List = names.Contains("campaign_id") ? At("campaign_id") : null,
+        };
     }
 }

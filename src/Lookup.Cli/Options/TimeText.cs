@@ -15,9 +15,21 @@ internal static class TimeText
     public const string ZoneHint = ", or set --timezone";
 
     /// <summary>Parses a time; <paramref name="fault"/> completes a sentence that starts with the text.</summary>
-    public static bool TryParse(string text, TimeZoneInfo? zone, out DateTimeOffset time, out string fault)
+    public static bool TryParse(string text, TimeZoneInfo? zone, out DateTimeOffset time, out string fault) =>
+        TryParseRange(text, zone, out time, out _, out fault);
+
+    /// <summary>Parses the first and the last moment that a text can mean.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="zone">The zone of times without an offset; null: they are rejected.</param>
+    /// <param name="first">The time as written; of a local time that occurs twice, the first pass.</param>
+    /// <param name="last">
+    /// The last millisecond of the day for a date or a midnight, else of the minute or second as written; of a local time that occurs
+    /// twice, in the second pass.
+    /// </param>
+    /// <param name="fault">Completes a sentence that starts with the text.</param>
+    public static bool TryParseRange(string text, TimeZoneInfo? zone, out DateTimeOffset first, out DateTimeOffset last, out string fault)
     {
-        time = default;
+        first = last = default;
         fault = $"is not a time; write it like {Example}";
         var rest = text.AsSpan().Trim();
         if (!TryDate(ref rest, out var local))
@@ -25,10 +37,10 @@ internal static class TimeText
             return false;
         }
 
-        var ticks = 0L;
+        var (ticks, unit) = (0L, TimeSpan.TicksPerDay);
         if (rest.Length > 0)
         {
-            if (rest[0] is not ('T' or 't' or ' ') || !TryTimeOfDay(rest[1..], out ticks, out rest))
+            if (rest[0] is not ('T' or 't' or ' ') || !TryTimeOfDay(rest[1..], out ticks, out unit, out rest))
             {
                 return false;
             }
@@ -36,14 +48,23 @@ internal static class TimeText
             local = local.AddTicks(ticks);
         }
 
+        // Databases and spreadsheets write a date as its midnight.
+        var isDay = ticks == 0;
+        var end = local.AddTicks((isDay ? TimeSpan.TicksPerDay : unit) - TimeSpan.TicksPerMillisecond);
         if (rest.Length > 0)
         {
-            if (!TryOffset(rest, out var offset))
+            if (!TryOffset(rest, out var offset) || !TryAt(local, offset, out first))
             {
                 return false;
             }
 
-            return TryAt(local, offset, out time);
+            last = TryAt(end, offset, out var written) ? written : first;
+            if (zone is not null && TimeZoneInfo.ConvertTime(first, zone) is { TimeOfDay.Ticks: 0 } midnight)
+            {
+                last = Later(last, LastOf(midnight.DateTime.AddTicks(TimeSpan.TicksPerDay - TimeSpan.TicksPerMillisecond), zone));
+            }
+
+            return true;
         }
 
         if (zone is null)
@@ -52,14 +73,35 @@ internal static class TimeText
             return false;
         }
 
+        // Where clocks are set forward at midnight, the day starts later.
+        while (isDay && zone.IsInvalidTime(local))
+        {
+            local = local.AddMinutes(1);
+        }
+
         if (zone.IsInvalidTime(local))
         {
             fault = $"does not exist in {zone.Id}: clocks were set forward past it";
             return false;
         }
 
-        // When clocks are set back a local time occurs twice; use the first.
-        return TryAt(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local), out time);
+        if (!TryAt(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local), out first))
+        {
+            return false;
+        }
+
+        last = Later(first, LastOf(end, zone));
+        return true;
+    }
+
+    /// <summary>Returns the last moment that a valid text can mean, or the present one if that is earlier.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="zone">The zone of times without an offset.</param>
+    /// <param name="now">The present moment. A time after it stays as written.</param>
+    public static DateTimeOffset LatestOf(string text, TimeZoneInfo? zone, DateTimeOffset now)
+    {
+        TryParseRange(text, zone, out var first, out var last, out _);
+        return last <= now ? last : Later(first, now);
     }
 
     /// <summary>Returns the second reading of a text whose local time occurs twice; null if it occurs once, or the text has an offset.</summary>
@@ -96,28 +138,26 @@ internal static class TimeText
     /// <summary>Returns whether a valid text is a date alone, which <see cref="TryParse"/> reads as its midnight.</summary>
     public static bool IsDay(string text) => !text.Contains(':', StringComparison.Ordinal) && text.Any(char.IsAsciiDigit);
 
-    /// <summary>Returns the last moment of a day, or the present one if the day is not over.</summary>
-    /// <param name="midnight">The day's first moment.</param>
-    /// <param name="zone">The zone of the day.</param>
-    /// <param name="now">The present moment.</param>
-    public static DateTimeOffset LatestOf(DateTimeOffset midnight, TimeZoneInfo zone, DateTimeOffset now)
-    {
-        var next = TimeZoneInfo.ConvertTime(midnight, zone).Date.AddDays(1);
-        // Where clocks are set forward at midnight, the next day starts later.
-        while (zone.IsInvalidTime(next))
-        {
-            next = next.AddMinutes(30);
-        }
-
-        var last = new DateTimeOffset(next, zone.GetUtcOffset(next)).AddMilliseconds(-1);
-        return last <= now ? last : midnight <= now ? now : midnight;
-    }
-
     /// <summary>Formats a time in ISO 8601 with its own offset.</summary>
     public static string Format(DateTimeOffset time) =>
         time.Millisecond == 0
             ? time.ToString(time.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture)
             : time.ToString(time.Offset == TimeSpan.Zero ? "yyyy-MM-dd'T'HH:mm:ss.fff'Z'" : "yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture);
+
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one >= other ? one : other;
+
+    // The moment of a local time in the second pass if it occurs twice, or before the gap if the clock skips it.
+    private static DateTimeOffset LastOf(DateTime local, TimeZoneInfo zone)
+    {
+        while (zone.IsInvalidTime(local))
+        {
+            local = local.AddMinutes(-1);
+        }
+
+        return TryAt(local, zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Min() : zone.GetUtcOffset(local), out var time)
+            ? time
+            : default;
+    }
 
     // Near the ends of the calendar the offset would overflow it.
     private static bool TryAt(DateTime local, TimeSpan offset, out DateTimeOffset time)
@@ -142,9 +182,9 @@ internal static class TimeText
         return true;
     }
 
-    private static bool TryTimeOfDay(ReadOnlySpan<char> text, out long ticks, out ReadOnlySpan<char> rest)
+    private static bool TryTimeOfDay(ReadOnlySpan<char> text, out long ticks, out long unit, out ReadOnlySpan<char> rest)
     {
-        ticks = 0;
+        (ticks, unit) = (0, TimeSpan.TicksPerMinute);
         rest = text;
         if (text.Length < 5 || text[2] != ':' || !Digits(text[..2], out var hour) || !Digits(text.Slice(3, 2), out var minute) ||
             hour > 23 || minute > 59)
@@ -165,6 +205,7 @@ internal static class TimeText
         }
 
         ticks += second * TimeSpan.TicksPerSecond;
+        unit = TimeSpan.TicksPerSecond;
         rest = rest[3..];
         if (rest.Length == 0 || rest[0] != '.')
         {
@@ -185,7 +226,8 @@ internal static class TimeText
         // Times are stored in milliseconds.
         for (var i = 0; i < 3 && i < length; i++)
         {
-            ticks += (rest[i + 1] - '0') * (i switch { 0 => 100, 1 => 10, _ => 1 }) * TimeSpan.TicksPerMillisecond;
+            unit /= 10;
+            ticks += (rest[i + 1] - '0') * unit;
         }
 
         rest = rest[(length + 1)..];

@@ -84,14 +84,14 @@ public sealed class CommandTests(RunningService service) : IClassFixture<Running
     public async Task Facts_OfNumber_AreListedWithHistoryAndGoneAfterErase()
     {
         const string number = "+31612340005";
-        await RunAsync("record", "objection", number, "--org", "acme", "--effective", "2024-01-01T00:00:00Z", "--source", "letter", "--actor", "anna", "--reason", "asked so");
+        await RunAsync("record", "objection", number, "--org", "acme", "--effective", "2024-01-01T10:00:00Z", "--source", "letter", "--actor", "anna", "--reason", "asked so");
         await RunAsync("record", "objection", number, "--org", "acme", "--effective", "2024-02-01T00:00:00Z", "--withdrawn");
 
         var listed = await RunAsync("facts", number);
         var erased = await RunAsync("erase", number, "--reason", "request", "--yes", "--json");
         var left = await RunAsync("facts", number, "--json");
 
-        Assert.Contains("Mon 2024-01-01 01:00 +01:00  objection to acme  (replaced by a newer one, recorded ", listed.Output, StringComparison.Ordinal);
+        Assert.Contains("Mon 2024-01-01 11:00 +01:00  objection to acme  (replaced by a newer one, recorded ", listed.Output, StringComparison.Ordinal);
         Assert.Contains("source letter, by anna, because asked so)", listed.Output, StringComparison.Ordinal);
         Assert.Contains("Thu 2024-02-01 01:00 +01:00  withdrawn objection to acme  (in effect, ", listed.Output, StringComparison.Ordinal);
         Assert.Equal(0, erased.ExitCode);

@@ -22,6 +22,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number\n", "--set kind=objection --set organisation=a --set kind=consent", "--set names the field 'kind' twice.")]
     [InlineData("number\n", "--map number=a --map number=b", "--map gives the field 'number' two columns, 'a' and 'b'.")]
     [InlineData("number\n", "--map number=a --map region=a", "--map names the column 'a' twice.")]
+    [InlineData("number;;\n+31612345678;;\n", "--set kind=objection --set organisation=a", "a.csv, line 1: a column has no name: give it one, or skip every column without a name with --ignore ''.")]
     [InlineData("number\n", "--map number=a --ignore a", "The column 'a' is named by both --map and --ignore: drop one.")]
     [InlineData("number\n", "--map kind=a --set kind=consent", "The field 'kind' has both the column 'a' (--map) and a fixed value (--set): drop one.")]
     [InlineData("number\n", "--set kind=complaint", "--set kind: 'complaint' is not a kind of fact; use one of registration, objection,")]
@@ -70,7 +71,7 @@ public sealed class ImportFaultTests : IDisposable
     [InlineData("number,organisation\n+31612345678,acme\n+31612345679,Acme Ltd\n", "--set kind=objection", 3, "organisation", "")]
     [InlineData("number,effective\n+31612345678,2024-03-12T14:00:00Z\n+31612345679,2024-03-12\n", Objection, 3, "effective", "'2024-03-12' has no offset; write it like 2024-03-12T14:00:00+01:00, or set --timezone")]
     [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,12/03/24\n", Objection + " --timezone UTC", 3, "effective", "'12/03/24' is not a time; write it like")]
-    [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,2924-03-12\n", Objection + " --timezone UTC", 3, "effective", "")]
+    [InlineData("number,effective\n+31612345678,2024-03-12\n+31612345679,2924-03-12\n", "--set kind=attempt --set organisation=acme --timezone UTC", 3, "effective", "")]
     [InlineData("number,register\n+31612345678,nl-bmnr\n+31612345679,nl-nothing\n", "--set kind=registration", 3, "register", "")]
     [InlineData("number,purposes\n+31612345678,commercial\n+31612345679,fun\n", "--set kind=consent --set organisation=acme --set since=2024-01-01T00:00:00Z", 3, "purposes", "'fun' is not a purpose; use one of commercial, charity, political, survey, service")]
     [InlineData("number,since,expires\n+31612345678,2024-01-01,2025-01-01\n+31612345679,2024-01-01,2023-01-01\n", "--set kind=consent --set organisation=acme --set purposes=survey --timezone UTC", 3, "expires", "")]
@@ -137,6 +138,89 @@ public sealed class ImportFaultTests : IDisposable
 
         Assert.Equal(1, run.ExitCode);
         Assert.Equal("lookup: " + expected, run.Error.TrimEnd());
+    }
+
+    /// <summary>What stands after a gzip member, and whether it can be told from another member.</summary>
+    [Theory]
+    [InlineData("text")]
+    [InlineData("zeros")]
+    [InlineData("magic")]
+    [InlineData("one")]
+    public async Task Gzip_WithOtherBytesAfterAMember_IsRefusedAndNamesTheByte(string kind)
+    {
+        var member = OfficeFile.Gzip("number\n" + string.Concat(Enumerable.Range(0, 5000).Select(i => $"+3161234{i * 7919 % 10_000:D4}\n")));
+        var other = OfficeFile.Gzip("+31612345678\n");
+        byte[] rest = kind switch
+        {
+            "text" => "+31612345678\n"u8.ToArray(),
+            "zeros" => [.. new byte[7], .. other],
+            "magic" => [0, .. other[1..]],
+            _ => [0],
+        };
+        string[] import = ["--dry-run", "--set", "kind=objection", "--set", "organisation=acme"];
+
+        var whole = await CliRun.Async(["import", _folder.Write("two.csv.gz", [.. member, .. other]), .. import, "--json"]);
+        var refused = await CliRun.Async(["import", _folder.Write("a.csv.gz", [.. member, .. rest]), .. import]);
+
+        Assert.True(whole.ExitCode == 0, whole.Error);
+        Assert.Equal(5001, (int)System.Text.Json.Nodes.JsonNode.Parse(whole.Output)!["recorded"]!);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Equal(
+            $"lookup: a.csv.gz has bytes after its gzip content, from byte {member.Length + 1}: a part of the list may be lost. Compress the whole list again.", refused.Error.TrimEnd());
+    }
+
+    [Theory]
+    [InlineData("afgemeld")]
+    [InlineData("1.0")]
+    [InlineData("2024-03-12")]
+    public async Task Consent_WithAnUnreadableWithdrawal_CountsAsAnOptOutThatIsNotRecorded(string withdrawn)
+    {
+        var path = _folder.Write("a.csv", $"number,since,withdrawn\n+31612345678,2024-01-01T00:00:00Z,{withdrawn}\n");
+
+        var run = await CliRun.Async("import", path, "--dry-run", "--json", "--set", "kind=consent", "--set", "organisation=acme", "--set", "purposes=survey");
+
+        Assert.Equal(1, (int)System.Text.Json.Nodes.JsonNode.Parse(run.Output)!["rejected_opt_outs"]!);
+    }
+
+    [Theory]
+    [InlineData("withdrawl", true)]
+    [InlineData("Unsubscribed", true)]
+    [InlineData("opt_out", true)]
+    [InlineData("Abgemeldet am", true)]
+    [InlineData("name", false)]
+    public async Task IgnoreAll_WarnsOfAColumnThatMayBeAWithdrawal(string column, bool warns)
+    {
+        var path = _folder.Write("a.csv", $"number,since,evidence,{column}\n+31612345678,2024-01-01T00:00:00Z,form 1,yes\n");
+
+        var run = await CliRun.Async("import", path, "--dry-run", "--set", "kind=consent", "--set", "organisation=acme", "--set", "purposes=survey", "--ignore", "*");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal(warns, run.Output.Contains($"warning: {column}: the column may say that a fact is withdrawn", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("-", 1)]
+    [InlineData("#N/A", 1)]
+    [InlineData("null", 1)]
+    [InlineData("form 12", 0)]
+    public async Task Evidence_ThatIsAPlaceholder_IsNone(string evidence, int warnings)
+    {
+        var path = _folder.Write("a.csv", $"number,since,evidence\n+31612345678,2024-01-01T00:00:00Z,{evidence}\n");
+
+        var run = await CliRun.Async("import", path, "--dry-run", "--json", "--set", "kind=consent", "--set", "organisation=acme", "--set", "purposes=survey");
+
+        Assert.Equal((0, warnings), (run.ExitCode, System.Text.Json.Nodes.JsonNode.Parse(run.Output)!["warnings"]!.AsArray().Count));
+    }
+
+    [Fact]
+    public async Task Lines_WithADelimiterAtTheEnd_AreReadWithoutIt()
+    {
+        var path = _folder.Write("a.csv", "number;reason\n+31612345678;called;\n+31612345679;called;more\n");
+
+        var run = await CliRun.Async("import", path, "--dry-run", "--json", "--set", "kind=objection", "--set", "organisation=acme");
+
+        var summary = System.Text.Json.Nodes.JsonNode.Parse(run.Output)!;
+        Assert.Equal((1, 1), ((int)summary["recorded"]!, (int)summary["rejected"]!));
     }
 
     [Fact]

@@ -33,13 +33,13 @@ public sealed class ListPresetTests(RunningService service) : IClassFixture<Runn
         { "--format vicidial-dnc --set region=US " + Objection, "bare.txt", Text("2025550123\n3055550124\n"), "vicidial_dnc without column names", "+12025550123", 2, 0 },
         { "--format vicidial-dnc --set region=US " + Objection, "campaign.tsv", Text("phone_number\tcampaign_id\n2025550125\tSALES\n3055550126\tSALES\n"), "vicidial_campaign_dnc with column names", "+12025550125", 2, 0 },
         { "--format vicidial-dnc --set region=US --map organisation=campaign_id", "named.tsv", Text("phone_number\tcampaign_id\n2025550127\tacme\n3055550128\tacme\n"), "vicidial_campaign_dnc with column names", "+12025550127", 2, 0 },
-        { "--format vicidial-dnc --set region=US --timezone America/Chicago " + Objection, "log.tsv", Text("2025550129\t-SYSINT-\tadd\t2024-03-12 10:00:00\t6666\n3055550130\t\tdelete\t2024-03-12 10:00:00\t6666\n"), "vicidial_dnc_log without column names", "+12025550129", 2, 0 },
+        { "--format vicidial-dnc --set region=US --timezone America/Chicago " + Objection, "log.tsv", Text("2025550129\t-SYSINT-\tadd\t2024-03-12 10:00:00\t6666\n3055550130\t-SYSINT-\tdelete\t2024-03-12 10:00:00\t6666\n"), "vicidial_dnc_log without column names", "+12025550129", 2, 0 },
         { "--format lista-robinson " + Objection, "robinson.csv", Text($"\"Ana\",\"Gil\",\"\",\"612345601\",\"1\",\"1#2#8\",\"{Proof}\"\n\"Luis\",\"Paz\",\"\",\"612345602\",\"0\",\"\",\"{Proof}\"\n"), "lista-robinson (Lista Robinson of Adigital), result of a query, number in column 4, 0 or 1 in column 5", "+34612345601", 1, 1 },
         { "--format lista-robinson " + Objection, "robinson-phones.csv", Text($"\"+34612345603\",\"1\",\"\",\"{Proof}\"\n\"0034612345604\",\"1\",\"3\",\"{Proof}\"\n"), "number in column 1, 0 or 1 in column 2", "+34612345604", 2, 0 },
         { "--format bloctel", "bloctel.csv", Text("Nom;T\u00e9l\u00e9phone;Inscrit\nDurand;0612345601;oui\nPetit;06 12 34 56 02;non\nRoux;0612345603;oui\n"), "bloctel (Bloctel answer), answers, number in column 2, answer in column 3", "+33612345603", 2, 1 },
         { "--format nix", "nix.txt", Text("0701740605\n0701740606\n"), "nix (NIX-Telefon), number in column 1", "+46701740606", 2, 0 },
         { "--format nix", "nix-answers.csv", Text("telefon,namn,nix\n0701740607,A,ja\n0701740608,B,nej\n"), "answers, number in column 1, answer in column 3", "+46701740607", 1, 1 },
-        { "--format rpo", "rpo.csv", Text("3331234501;1\n3331234502;0\n3331234503;1\n"), "rpo (Registro pubblico delle opposizioni answer), answers, number in column 1, answer in column 2", "+393331234503", 2, 1 },
+        { "--format rpo", "rpo.csv", Text("telefono;iscritto RPO\n3331234501;1\n3331234502;0\n3331234503;1\n"), "rpo (Registro pubblico delle opposizioni answer), answers, number in column 1, answer in column 2", "+393331234503", 2, 1 },
         { "--format rnd --set effective=2024-03-20", "rnd.csv", Text("phone,consent date,result\n2025550131,2024-01-15,yes\n2025550132,2024-01-15,no\n2025550133,2024-01-15,no_data\n"), "rnd (Reassigned Numbers Database of the FCC), answers, number in column 1, date asked in column 2, answer in column 3", "+12025550131", 1, 2 },
         { "--format rnd", "rnd.txt", Text("20240115,2025550134,No Data\n20240115,2025550135,YES\n"), "answers, number in column 2, date asked in column 1, answer in column 3", "+12025550135", 1, 1 },
     };
@@ -134,11 +134,25 @@ public sealed class ListPresetTests(RunningService service) : IClassFixture<Runn
     [InlineData("202,5550101,A,Smith\n", "--format ftc-dnc", "a.txt does not have the layout of --format ftc-dnc")]
     [InlineData("number\n02079460018\n", "--format tps", "a.txt does not have the layout of --format tps: one number of up to 12 digits and spaces on each line.")]
     [InlineData("lead_id\n2025550101\n", "--format vicidial-dnc --set organisation=acme --set region=US", "a.txt does not have the layout of --format vicidial-dnc")]
-    [InlineData("phone;listed\n0612345601;perhaps\n", "--format bloctel", "a.txt does not have the layout of --format bloctel: a column with numbers and a column with yes or no, whose name, if there is one, says that yes means listed.")]
+    [InlineData("phone;listed\n0612345601;perhaps\n", "--format bloctel", "a.txt does not have the layout of --format bloctel: a column with numbers and one with yes or no whose name says that yes means listed, such as 'Inscrit'; if another column does, name it with --only COLUMN.")]
+    [InlineData("0612345601;oui\n0612345602;non\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
+    [InlineData("Telefon;NIX-fri\n0701234506;nej\n", "--format nix", "a.txt does not have the layout of --format nix")]
+    [InlineData("Telefon;NIX OK\n0701234506;nej\n", "--format nix", "a.txt does not have the layout of --format nix")]
+    [InlineData("Telefon;F\u00e5r ringas enligt NIX\n0701234506;nej\n", "--format nix", "a.txt does not have the layout of --format nix")]
+    [InlineData("Telefon;Registrerad kund\n0701234506;nej\n", "--format nix", "a.txt does not have the layout of --format nix")]
+    [InlineData("Telefono;RPO libero\n3331234510;no\n", "--format rpo", "a.txt does not have the layout of --format rpo")]
+    [InlineData("Telefono;Chiamabile RPO\n3331234510;no\n", "--format rpo", "a.txt does not have the layout of --format rpo")]
+    [InlineData("Telefono;Risposta;Stato\n3331234510;no;Iscritto\n", "--format rpo", "a.txt does not have the layout of --format rpo")]
+    [InlineData("Telefono;Opportunity\n3331234510;no\n", "--format rpo", "a.txt does not have the layout of --format rpo")]
+    [InlineData("Telefono;RPO;Iscritto\n3331234510;no;sospeso\n", "--format rpo", "a.txt does not have the layout of --format rpo")]
+    [InlineData("Phone,Answered call\n0612345602,non\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
+    [InlineData("Phone;D\u00e9marchage autoris\u00e9 Bloctel\n0612345602;non\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
+    [InlineData("Phone;Appelable (bloctel)\n0612345602;non\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
+    [InlineData("Phone;Inscrit;Inscrit Bloctel\n0612345602;non;oui\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
     [InlineData("0612345601\n0612345602\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
     [InlineData("number;withdrawn\n0612345601;no\n0612345602;no\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
     [InlineData("number;a;b\n0612345601;oui;non\n", "--format bloctel", "a.txt does not have the layout of --format bloctel")]
-    [InlineData("0612345601;oui\n0612345602;non\n", "--format bloctel --snapshot 2024-03-20", "a.txt is an answer about the numbers that were sent, not the register's complete content: import it without --snapshot.")]
+    [InlineData("tel;inscrit\n0612345601;oui\n0612345602;non\n", "--format bloctel --snapshot 2024-03-20", "a.txt is an answer about the numbers that were sent, not the register's complete content: import it without --snapshot.")]
     [InlineData("2025550101,yes\n2025550102,no\n", "--format rnd", "a.txt does not have the layout of --format rnd: a number, the date that was asked about, and yes, no or no data on each line.")]
     [InlineData("\"Ana\",\"612345601\",\"1\"\n", "--format lista-robinson --set organisation=acme", "a.txt does not have the layout of --format lista-robinson: the result of its client: the phone number, 0 or 1, the sectors and the proof as the last four columns.")]
     [InlineData("phone_number\n2025550101\n", "--format vicidial-dnc --set organisation=acme", "--format vicidial-dnc: the numbers have no country code: set their region, for example --set region=US.")]
@@ -194,6 +208,54 @@ public sealed class ListPresetTests(RunningService service) : IClassFixture<Runn
         Assert.Equal((1, 0, 1), ((await FactsAsync("+33612345601")).Count, (await FactsAsync("+33612345602")).Count, (await FactsAsync("+33612345603")).Count));
         Assert.Equal(0, (await RevertAsync(import)).ExitCode);
         Assert.Empty(await FactsAsync("+33612345601"));
+    }
+
+    [Theory]
+    [InlineData("telefon;NIX fri\n0701234506;ja\n", "nix", "NIX fri")]
+    [InlineData("3331234501;1\n", "rpo", "2")]
+    public async Task Answer_InAColumnThatTheCallerNames_IsRead(string content, string format, string column)
+    {
+        var run = await CliRun.Async("import", _folder.Write("a.csv", content), "--dry-run", "--json", "--format", format, "--only", column);
+
+        Assert.True(run.ExitCode == 0, run.Error + run.Output);
+        Assert.Equal(1, (int)JsonNode.Parse(run.Output)!["recorded"]!);
+    }
+
+    [Theory]
+    [InlineData("2025550123\t-SYSINT-\tadd\t2024-01-01 10:00:00\t1\n2025550123\tCAMP1\tadd\t2024-01-02 10:00:00\t1\n2025550123\tCAMP1\tdelete\t2024-01-03 10:00:00\t1\n", "-SYSINT-", "CAMP1")]
+    [InlineData("phone_number\tcampaign_id\taction\taction_date\n2025550123\tCAMP2\tdelete\t2024-01-03 10:00:00\n2025550123\tCAMP1\tadd\t2024-01-01 10:00:00\n", "CAMP2", "CAMP1")]
+    public async Task Vicidial_DeleteFromOneOfSeveralLists_IsRejected(string content, string first, string second)
+    {
+        string[] options =
+            ["--dry-run", "--json", "--format", "vicidial-dnc", "--set", "region=US", "--set", "organisation=acme", "--timezone", "America/New_York"];
+
+        var run = await CliRun.Async(["import", _folder.Write("log.tsv", content), .. options]);
+
+        var summary = JsonNode.Parse(run.Output)!;
+        Assert.Equal((3, 1), (run.ExitCode, (int)summary["rejected"]!));
+        Assert.Equal(
+            $"the file has the lists '{first}' and '{second}', and a delete from one would lift the objections of the other: import each list alone, or use --map organisation=campaign_id",
+            (string)summary["first_rejects"]![0]!["reason"]!);
+    }
+
+    [Fact]
+    public async Task Vicidial_CampaignsAsOrganisations_KeepTheSystemWideListApart()
+    {
+        var file = _folder.Write(
+            "log.tsv",
+            "phone_number\tcampaign_id\taction\taction_date\n2025550141\t-SYSINT-\tadd\t2024-01-01 10:00:00\n2025550141\tcamp1\tdelete\t2024-01-03 10:00:00\n"
+            + "2025550142\t-SYSINT-\tdelete\t2024-01-03 10:00:00\n2025550143\tSALES\tadd\t2024-01-03 10:00:00\n");
+
+        var run = await CliRun.Async(
+            "import", file, "--json", "--format", "vicidial-dnc", "--set", "region=US", "--map", "organisation=campaign_id", "--timezone", "America/New_York", "--address", service.Address);
+
+        var summary = JsonNode.Parse(run.Output)!;
+        Assert.Equal((3, 2, 2), (run.ExitCode, (int)summary["recorded"]!, (int)summary["rejected"]!));
+        var reasons = summary["first_rejects"]!.AsArray().Select(reject => (string)reject!["reason"]!).ToList();
+        Assert.StartsWith("a delete from the system-wide list -SYSINT- is not imported", reasons[0], StringComparison.Ordinal);
+        Assert.StartsWith("the campaign 'SALES' is not an organisation's name", reasons[1], StringComparison.Ordinal);
+        Assert.Contains(await FactsAsync("+12025550141"), fact => (string?)fact!["fact"]!["objection"]!["organisation"] == "*" && fact["fact"]!["withdrawn"]?.GetValue<bool>() is not true);
+        Assert.Equal(0, (await RevertAsync(run)).ExitCode);
     }
 
     [Fact]
