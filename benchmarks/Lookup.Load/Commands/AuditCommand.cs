@@ -12,7 +12,7 @@ using Lookup.Load.Results;
 
 namespace Lookup.Load.Commands;
 
-/// <summary>`lookup audit` of a year of calls on the embedded store: every planted violation must be found, and no other.</summary>
+/// <summary>`lookup audit` and `lookup report` of a year of calls on the embedded store: every planted violation must be found, and no other.</summary>
 internal sealed class AuditCommand : LoadCommand
 {
     private const string Organisation = TestBed.Organisation;
@@ -26,7 +26,7 @@ internal sealed class AuditCommand : LoadCommand
     private readonly Option<string?> _baseline = new("--baseline") { Description = "The tool of another build, which audits the same calls in turns.", HelpName = "PATH" };
 
     public AuditCommand()
-        : base("audit", "`lookup audit` of a year of calls by three contact centres, on the embedded store.")
+        : base("audit", "`lookup audit` and `lookup report` of a year of calls by three contact centres, on the embedded store.")
     {
         _calls = Number("--calls", "Calls of the year", 10_000_000, 10_000, 90_000_000);
         _rounds = Number("--rounds", "Audits", 1, 1, 20);
@@ -47,26 +47,35 @@ internal sealed class AuditCommand : LoadCommand
         (await LookupTool.RunAsync(["org", "put", Organisation, "--cap", $"{CallYear.Cap}/24h", "--address", address.ToString()], ct)).MustSucceed("lookup org put");
 
         var (rates, baseline, memory, seconds) = (new Series(), new Series(), new Series(), new Series());
+        var (reports, reportMemory) = (new Series(), new Series());
         for (var round = 0; round < parsed.GetValue(_rounds); round++)
         {
             if (parsed.GetValue(_baseline) is { } other)
             {
-                var (time, _) = await AuditAsync(other, file, address, ct);
+                var (time, _) = await AuditAsync(other, "audit", file, address, ct);
                 baseline.Add(calls.Count / time.TotalSeconds);
             }
 
-            var (elapsed, peak) = await AuditAsync(LookupTool.Path, file, address, ct);
+            var (elapsed, peak) = await AuditAsync(LookupTool.Path, "audit", file, address, ct);
             Check(file + ".findings.csv", calls, report);
+            File.Delete(file + ".findings.csv");
+            var (withPage, pagePeak) = await AuditAsync(LookupTool.Path, "report", file, address, ct);
+            Check(file + ".findings.csv", calls, report);
+            reports.Add(withPage.TotalSeconds);
+            reportMemory.Add(pagePeak / 1e6);
             rates.Add(calls.Count / elapsed.TotalSeconds);
             seconds.Add(elapsed.TotalSeconds);
             memory.Add(peak / 1e6);
-            Report.Say($"Round {round + 1}: {elapsed.TotalSeconds:N1} s.");
+            Report.Say($"Round {round + 1}: audit {elapsed.TotalSeconds:N1} s, report {withPage.TotalSeconds:N1} s.");
         }
 
+        var numbers = calls.Select(call => call.Number).Distinct().Count();
         var planted = calls.Count(call => call.Finding != YearFinding.Permitted);
         report.Add(new Metric("audit", "s", seconds) { Note = $"lookup audit of {calls.Count:N0} calls to numbers with {facts:N0} facts, {planted:N0} of them planted; start of the tool included." });
         report.Add(new Metric("audit_rate", "calls/s", rates) { BaselineName = baseline.Count > 0 ? "--baseline" : null, Baseline = baseline.Count > 0 ? baseline : null, Note = "Two decisions for each call." });
         report.Add(new Metric("audit_memory", "MB", memory) { Note = "Largest resident memory of the tool." });
+        report.Add(new Metric("report", "s", reports) { Note = $"lookup report of the same calls: also reads the facts of {numbers:N0} numbers." });
+        report.Add(new Metric("report_memory", "MB", reportMemory) { Note = "Largest resident memory of the tool." });
         report.Add(new Metric("audit_service_memory", "MB", new Series(Peak(service.Id) / 1e6)) { Note = "Largest resident memory of the service, with the embedded store." });
     }
 
@@ -121,12 +130,12 @@ internal sealed class AuditCommand : LoadCommand
         }
     }
 
-    private static async Task<(TimeSpan Elapsed, long PeakBytes)> AuditAsync(string tool, string file, Uri address, CancellationToken ct)
+    private static async Task<(TimeSpan Elapsed, long PeakBytes)> AuditAsync(string tool, string command, string file, Uri address, CancellationToken ct)
     {
         var clock = Stopwatch.StartNew();
         await using var audit = new ChildProcess(tool,
         [
-            "audit", file, "--column", "dst", "--time", "start", "--timezone", "Europe/Amsterdam", "--by", "centre", "--org", Organisation,
+            command, file, "--column", "dst", "--time", "start", "--timezone", "Europe/Amsterdam", "--by", "centre", "--org", Organisation,
             "--purpose", "commercial", "--address", address.ToString(), "--restart", "--json",
         ]);
         var end = audit.WaitAsync(ct);
@@ -137,7 +146,7 @@ internal sealed class AuditCommand : LoadCommand
         }
 
         // Exit code 6: there are calls to answer for.
-        return await end == 6 ? (clock.Elapsed, peak) : throw new InvalidOperationException($"lookup audit ended with {await end}: {audit.Errors}");
+        return await end == 6 ? (clock.Elapsed, peak) : throw new InvalidOperationException($"lookup {command} ended with {await end}: {audit.Errors}");
     }
 
     private static void Check(string findings, List<YearCall> calls, Report report)
