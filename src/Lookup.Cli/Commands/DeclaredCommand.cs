@@ -7,6 +7,7 @@ using Lookup.Cli.Declared;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
+using Lookup.Server.Access;
 using Lookup.V1;
 using Spectre.Console;
 
@@ -43,7 +44,7 @@ internal abstract class DeclaredCommand : CliCommand
     protected abstract Task<int> RunAsync(ParseResult parsed, DeclaredPlan plan, LookupClient client, CancellationToken ct);
 
     /// <summary>Writes the changes and their number.</summary>
-    /// <param name="outcomes">What came of each change, if they were made: empty, or why it was not.</param>
+    /// <param name="outcomes">For each change, if they were made: empty, or why it was not.</param>
     protected void Write(ParseResult parsed, DeclaredPlan plan, IReadOnlyList<string>? outcomes = null)
     {
         if (IsJson(parsed))
@@ -143,8 +144,6 @@ internal sealed class PlanCommand : DeclaredCommand
 /// <summary>lookup apply: makes a service as a file declares it.</summary>
 internal sealed class ApplyCommand : DeclaredCommand
 {
-    private const string SecondNeeded = "SECOND_ADMINISTRATOR_NEEDED";
-
     public ApplyCommand(Shell shell)
         : base(
             shell,
@@ -183,5 +182,5 @@ internal sealed class ApplyCommand : DeclaredCommand
     }
 
     private static bool IsSecondNeeded(LookupException exception) =>
-        (exception.InnerException as RpcException)?.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason == SecondNeeded;
+        (exception.InnerException as RpcException)?.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason == DualApproval.Reason;
 }

@@ -7,6 +7,7 @@ using Lookup.Client;
 using Lookup.Core.Facts;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
+using Lookup.Server.Http;
 using Lookup.Server.Mapping;
 using Lookup.V1;
 
@@ -50,7 +51,11 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
                 throw new CliException($"{path}: the file is not a JSON object; write {Example}.");
             }
 
-            DemandOnce(document.RootElement, $"{path}: the field '", "'");
+            if (document.RootElement.EnumerateObject().GroupBy(one => one.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            {
+                throw new CliException($"{path}: the field '{twice.Key}' is there twice; write it once.");
+            }
+
             foreach (var section in document.RootElement.EnumerateObject().Where(one => !Sections.Contains(one.Name)))
             {
                 var meant = Spelling.Closest(section.Name, Sections);
@@ -88,9 +93,16 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
                 throw new CliException($"{where} must be an object: {{...}}.");
             }
 
-            DemandOnce(element, $"{where}: ", "");
             try
             {
+                // As the service reads JSON: the parser of messages takes the last of two fields, and an unknown number of an enumeration.
+                var faults = new List<FieldFault>();
+                JsonRequestCheck.Check(element, parser.ParseJson("{}").Descriptor, faults);
+                if (faults.Count > 0)
+                {
+                    throw new CliException($"{where}: {string.Join(' ', faults.Select(fault => $"{fault.Field}: {fault.Description}"))}");
+                }
+
                 // Written again, since the parser of messages reads no comments.
                 var entry = normalise(parser.ParseJson(JsonSerializer.Serialize(element)));
                 if (entries.Exists(other => name(other) == name(entry)))
@@ -100,9 +112,9 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
 
                 entries.Add(entry);
             }
-            catch (Exception exception) when (exception is InvalidProtocolBufferException or InvalidJsonException or FormatException)
+            catch (InvalidOperationException exception)
             {
-                throw new CliException($"{where}: {exception.Message.TrimEnd('.')}.", inner: exception);
+                throw new CliException($"{where}: contains a string that is not valid Unicode.", inner: exception);
             }
             catch (LookupException exception)
             {
@@ -111,35 +123,6 @@ internal sealed record DeclaredFile(IReadOnlyList<Organisation> Organisations, I
         }
 
         return entries;
-    }
-
-    // A field has two spellings, of which the parser would take the last one.
-    private static void DemandOnce(JsonElement element, string before, string after)
-    {
-        if (element.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var one in element.EnumerateArray())
-            {
-                DemandOnce(one, before, after);
-            }
-        }
-        else if (element.ValueKind == JsonValueKind.Object)
-        {
-            var known = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-            foreach (var field in element.EnumerateObject())
-            {
-                if (!known.Add(field.Name.Replace("_", "", StringComparison.Ordinal)))
-                {
-                    throw new CliException($"{before}{field.Name}{after} is there twice; write it once.");
-                }
-
-                // The entries of a section are read one by one, with their place.
-                if (!Sections.Contains(field.Name))
-                {
-                    DemandOnce(field.Value, before, after);
-                }
-            }
-        }
     }
 
     /// <summary>Returns a record as the service would return it, with the caps in one order.</summary>

@@ -1,6 +1,6 @@
 namespace Lookup.Cli.Files;
 
-/// <summary>Reads a small file of settings at once.</summary>
+/// <summary>Reads a file of settings into memory.</summary>
 internal static class WholeFile
 {
     /// <summary>Returns the text of a file.</summary>

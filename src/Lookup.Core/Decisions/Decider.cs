@@ -127,7 +127,7 @@ public static class Decider
         : Decision.Without(Verdict.NotCovered, ReasonCode.NoRegime, NoRegime.Text);
 
     private static ulong SpelledOf(in Question question) =>
-        question.SpelledGroup != 0 ? question.SpelledGroup : Scope.OfAttempts(question.OrganisationName, question.GroupName);
+        question.SpelledGroup != 0 ? question.SpelledGroup : Scope.OfAnySpelling(question.OrganisationName, question.GroupName);
 
     // Bits of the slots that the rules, the organisation's own rules or a reservation need.
     private static uint Wanted(Rules rules, in Question question) =>

@@ -41,13 +41,15 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 break;
             case FactKind.Consent:
                 var purposes = fact.Purposes.Count > 0 ? fact.Purposes.Distinct() : AllPurposes;
+                // A withdrawal counts for every spelling of the group.
+                var isForSpellings = fact.Withdrawn
+                    && Scope.OfAnySpelling(fact.Organisation, fact.ProductGroup) != Scope.FromName(fact.Organisation, fact.ProductGroup);
                 foreach (var purpose in purposes)
                 {
                     AddForGroup((byte)((byte)purpose | (fact.Form == ConsentForm.Appointment ? FactId.Appointment : 0)));
-                    if (fact.Withdrawn && fact.ProductGroup.Length > 0 && Scope.OfAttempts(fact.Organisation, fact.ProductGroup) != Scope.FromName(fact.Organisation, fact.ProductGroup))
+                    if (isForSpellings)
                     {
-                        // A withdrawal counts for every spelling of the group.
-                        Add((byte)purpose, Scope.OfAttempts(fact.Organisation, fact.ProductGroup), Scope.NameOfAttempts(fact.Organisation, fact.ProductGroup));
+                        AddForSpellings((byte)purpose);
                     }
                 }
 
@@ -67,7 +69,7 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 Add(0, Scope.FromName(fact.Organisation), fact.Organisation);
                 if (fact.ProductGroup.Length > 0)
                 {
-                    Add(0, Scope.OfAttempts(fact.Organisation, fact.ProductGroup), Scope.NameOfAttempts(fact.Organisation, fact.ProductGroup));
+                    AddForSpellings(0);
                 }
                 else
                 {
@@ -94,6 +96,9 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
 
         void AddForGroup(byte of) => Add(
             of, Scope.FromName(fact.Organisation, fact.ProductGroup), Scope.NameOf(fact.Organisation, fact.ProductGroup));
+
+        void AddForSpellings(byte of) => Add(
+            of, Scope.OfAnySpelling(fact.Organisation, fact.ProductGroup), Scope.NameOfAnySpelling(fact.Organisation, fact.ProductGroup));
 
         void Add(byte of, ulong scope, string name)
         {

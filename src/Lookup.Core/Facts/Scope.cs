@@ -57,35 +57,35 @@ public static class Scope
     }
 
     /// <summary>
-    /// Returns the scope of an organisation's attempts for a product group: one for all spellings of the group, see
-    /// <see cref="GroupSpelling"/>. It is the scope of the group if its name is spelled so; an empty group means the organisation itself.
+    /// Returns one scope for an organisation's product group in all spellings, see <see cref="GroupSpelling"/>: that of its attempts, and
+    /// of withdrawals. It is the scope of the group if its name is spelled so; an empty group means the organisation itself.
     /// </summary>
-    public static ulong OfAttempts(string organisation, string productGroup)
+    public static ulong OfAnySpelling(string organisation, string productGroup)
     {
         Span<char> name = stackalloc char[MaxStackName];
-        return productGroup.Length > 0 && TryWriteAttempts(organisation, productGroup, name, out var length)
+        return productGroup.Length > 0 && TryWriteSpelled(organisation, productGroup, name, out var length)
             ? KnownParts.TryGetValue(name[..length], out var scope) ? scope : HashAndCache(name[..length].ToString())
             : FromName(organisation, productGroup);
     }
 
-    /// <summary>Returns the name of <see cref="OfAttempts"/> in the store's registry.</summary>
-    public static string NameOfAttempts(string organisation, string productGroup)
+    /// <summary>Returns the name of <see cref="OfAnySpelling"/> in the store's registry.</summary>
+    public static string NameOfAnySpelling(string organisation, string productGroup)
     {
         Span<char> name = stackalloc char[MaxStackName];
-        return productGroup.Length > 0 && TryWriteAttempts(organisation, productGroup, name, out var length)
+        return productGroup.Length > 0 && TryWriteSpelled(organisation, productGroup, name, out var length)
             ? name[..length].ToString()
             : NameOf(organisation, productGroup);
     }
 
-    /// <summary>Returns whether a name is that of <see cref="OfAttempts"/>.</summary>
-    internal static bool IsNameOfAttempts(string organisation, string productGroup, ReadOnlySpan<char> name)
+    /// <summary>Returns whether a name is that of <see cref="OfAnySpelling"/>.</summary>
+    internal static bool IsNameOfAnySpelling(string organisation, string productGroup, ReadOnlySpan<char> name)
     {
         Span<char> expected = stackalloc char[MaxStackName];
-        return TryWriteAttempts(organisation, productGroup, expected, out var length) && name.SequenceEqual(expected[..length]);
+        return TryWriteSpelled(organisation, productGroup, expected, out var length) && name.SequenceEqual(expected[..length]);
     }
 
     // False for names that are not valid anyway: too long, or without a letter or digit.
-    private static bool TryWriteAttempts(string organisation, string productGroup, Span<char> name, out int length)
+    private static bool TryWriteSpelled(string organisation, string productGroup, Span<char> name, out int length)
     {
         length = 0;
         if (organisation.Length + 1 + productGroup.Length > name.Length)

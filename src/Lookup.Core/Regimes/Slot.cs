@@ -22,7 +22,7 @@ internal static class Slot
     internal const int PublishedAny = 14;
     internal const int AttemptsOwn = 15;
 
-    /// <summary>The attempts for the product group in any spelling; <see cref="Facts.Scope.OfAttempts"/>.</summary>
+    /// <summary>The attempts for the product group in any spelling; <see cref="Facts.Scope.OfAnySpelling"/>.</summary>
     internal const int AttemptsGroup = 16;
     internal const int Refusal = 17;
     internal const int Reassignment = 18;
@@ -34,7 +34,7 @@ internal static class Slot
     /// <summary>The attempts recorded by earlier versions, under the spelling in the question.</summary>
     internal const int AttemptsSpelled = 23;
 
-    /// <summary>The withdrawals of consents for the product group under other spellings; <see cref="Facts.Scope.OfAttempts"/>.</summary>
+    /// <summary>The withdrawals of consents for the product group under other spellings; <see cref="Facts.Scope.OfAnySpelling"/>.</summary>
     internal const int ConsentSpelled = 24;
     internal const int Count = 25;
 }

@@ -99,7 +99,7 @@ internal static class QuestionMapping
             OrganisationName = source.Organisation,
             Organisation = scope,
             OrganisationGroup = grouped ? Scope.FromName(source.Organisation, source.ProductGroup) : scope,
-            SpelledGroup = grouped ? Scope.OfAttempts(source.Organisation, source.ProductGroup) : scope,
+            SpelledGroup = grouped ? Scope.OfAnySpelling(source.Organisation, source.ProductGroup) : scope,
             Group = grouped ? Scope.FromName(source.ProductGroup) : 0,
             GroupName = source.ProductGroup,
             Sector = source.Sector == V1.Sector.Unspecified ? Sector.Other : (Sector)source.Sector,

@@ -200,8 +200,14 @@ public sealed class ReceiptFilterTests : IDisposable
         // The one that reads waits in its first open of the pipe, by whatever name, and opens the file again after the header.
         File.Move(segment, _temp.PathOf("pipe"));
         await File.WriteAllBytesAsync(segment, receipts, token);
-        await Task.Run(() => File.WriteAllBytes(_temp.PathOf("pipe"), receipts), token);
+        var writing = Task.Run(() => File.WriteAllBytes(_temp.PathOf("pipe"), receipts), token);
         Assert.Equal(StatusCode.OK, await calls.Single());
+        // One that opened it only after the move has read the file, and nobody the pipe: this end lets the writer go on.
+        await using (File.Open(_temp.PathOf("pipe"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            await writing;
+        }
+
         Assert.Equal(StatusCode.OK, await TryAsync());
 
         async Task<StatusCode> TryAsync()

@@ -72,13 +72,13 @@ public sealed class AttemptSpellingTests
     [InlineData("ss", "o/s")]
     [InlineData("---", "o/---")]
     [InlineData("", "o")]
-    public void NameOfAttempts_IsOneForAllSpellings(string group, string expected)
+    public void NameOfAnySpelling_IsOneForAllSpellings(string group, string expected)
     {
-        Assert.Equal(expected, Scope.NameOfAttempts("o", group));
-        Assert.Equal(Scope.FromName("o", expected.Length > 1 ? expected[2..] : ""), Scope.OfAttempts("o", group));
-        Assert.Equal(Scope.OfAttempts("o", group), Scope.OfAttempts("o", group));
+        Assert.Equal(expected, Scope.NameOfAnySpelling("o", group));
+        Assert.Equal(Scope.FromName("o", expected.Length > 1 ? expected[2..] : ""), Scope.OfAnySpelling("o", group));
+        Assert.Equal(Scope.OfAnySpelling("o", group), Scope.OfAnySpelling("o", group));
         var question = new Situation(Florida, Call) { Group = group }.Question;
-        Assert.True(MeantName.Matches(About(group).Ready().Rules!, question, new FactId(FactKind.Attempt, 0, Scope.OfAttempts("o", group)), expected));
+        Assert.True(MeantName.Matches(About(group).Ready().Rules!, question, new FactId(FactKind.Attempt, 0, Scope.OfAnySpelling("o", group)), expected));
     }
 
     private static Situation About(string group) => new(Florida, Call) { Group = group, Mode = DiallingMode.Manual };

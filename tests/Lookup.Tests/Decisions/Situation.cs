@@ -125,9 +125,9 @@ internal sealed class Situation
             FirstContactMonths = months,
             Form = form,
         };
-        if (withdrawn && group.Length > 0 && Scope.OfAttempts("o", group) != Scope.FromName("o", group))
+        if (withdrawn && group.Length > 0 && Scope.OfAnySpelling("o", group) != Scope.FromName("o", group))
         {
-            Record(FactKind.Consent, (byte)purpose, Scope.OfAttempts("o", group), entry);
+            Record(FactKind.Consent, (byte)purpose, Scope.OfAnySpelling("o", group), entry);
         }
 
         return Record(FactKind.Consent, (byte)purpose, Scope.FromName("o", group), entry);
@@ -159,7 +159,7 @@ internal sealed class Situation
     internal Situation Attempt(string at, string group = "")
     {
         Record(FactKind.Attempt, 0, Scope.FromName("o"), new FactEntry { Effective = At(at) });
-        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.OfAttempts("o", group), new FactEntry { Effective = At(at) });
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.OfAnySpelling("o", group), new FactEntry { Effective = At(at) });
     }
 
     /// <summary>An attempt as versions before the common spelling stored it.</summary>
@@ -173,7 +173,7 @@ internal sealed class Situation
     {
         var entry = new FactEntry { Effective = At(at), Until = At(until) };
         Record(FactKind.Attempt, 0, Scope.FromName("o"), entry);
-        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.OfAttempts("o", group), entry);
+        return Record(FactKind.Attempt, group.Length == 0 ? FactId.Unlabelled : (byte)0, Scope.OfAnySpelling("o", group), entry);
     }
 
     internal Situation Refusal(string at) => Record(FactKind.Refusal, 0, Scope.FromName("o"), new FactEntry { Effective = At(at) });
