@@ -35,6 +35,15 @@ def summary(result):
     return result.number, result.state, result.verdict, result.reason, result.may_call, result.retry_after
 
 
+def is_late(result):
+    """Whether an ALLOW expired before it was written, as on a busy machine, so that it permits nothing: ask again."""
+    return result.verdict is Verdict.ALLOW and not result.decision.HasField("reusable_for")
+
+
+def permits(verdict, effect):
+    return verdict == "ALLOW" and "permits nothing" not in effect
+
+
 def objection(number, organisation):
     return Fact(number=number, source="test", objection=Objection(organisation=organisation))
 
@@ -44,7 +53,7 @@ class Agrees:
 
     def agree(self, number, verdict, effect, result, faked):
         self.assertEqual(summary(result), summary(faked))
-        self.assertEqual(result.may_call, verdict == "ALLOW" and "permits nothing" not in effect, str(result))
+        self.assertEqual(result.may_call, permits(verdict, effect), str(result))
         self.assertEqual(result.verdict.name, "UNKNOWN" if verdict in ("99", "-") else verdict)
         self.assertEqual(result.state is CheckState.ANSWERED, verdict != "-")
         if verdict != "-" and re.search("[a-z]", effect) is None:
@@ -64,7 +73,9 @@ class SyncTests(Agrees, unittest.TestCase):
         for number, verdict, effect in ROWS:
             with self.subTest(number=number):
                 client = hasty if number == MagicNumbers.TIMES_OUT else patient
-                self.agree(number, verdict, effect, client.check(number, QUESTION), fake.check(number, QUESTION))
+                while is_late(result := client.check(number, QUESTION)) and permits(verdict, effect):
+                    pass
+                self.agree(number, verdict, effect, result, fake.check(number, QUESTION))
 
     def test_list_of_magic_numbers_each_gets_its_verdict_in_order(self):
         numbers = [number for number, verdict, _ in ROWS if verdict != "-"] + ["call me", "0612345678"]
@@ -81,7 +92,9 @@ class SyncTests(Agrees, unittest.TestCase):
             bool(self.client().check(MagicNumbers.ALLOW, QUESTION))
 
     def test_national_form_is_decided_as_the_number_that_the_result_names(self):
-        result = self.client().check("07700 900001", QUESTION, default_region="GB")
+        client = self.client()
+        while is_late(result := client.check("07700 900001", QUESTION, default_region="GB")):
+            pass
         self.assertEqual((result.number, result.may_call), (MagicNumbers.ALLOW, True))
 
     def test_what_if_permits_nothing(self):
@@ -93,7 +106,8 @@ class SyncTests(Agrees, unittest.TestCase):
     def test_reservation_outcome_and_objection(self):
         question = Question(organisation="objected", purpose="PURPOSE_COMMERCIAL")
         client = self.client()
-        first = client.check(MagicNumbers.ALLOW, question, reserve=60)
+        while is_late(first := client.check(MagicNumbers.ALLOW, question, reserve=60)):
+            pass
         self.assertTrue(first.may_call)
         client.record_outcome(RecordOutcomeRequest(
             number=first.number, organisation="objected", outcome="CALL_OUTCOME_ANSWERED", called=first.reservation.called, source="test"))
@@ -259,7 +273,9 @@ class AsyncTests(Agrees, unittest.IsolatedAsyncioTestCase):
 
         async def agree(number, verdict, effect):
             client = hasty if number == MagicNumbers.TIMES_OUT else patient
-            self.agree(number, verdict, effect, await client.check(number, QUESTION), await fake.check(number, QUESTION))
+            while is_late(result := await client.check(number, QUESTION)) and permits(verdict, effect):
+                pass
+            self.agree(number, verdict, effect, result, await fake.check(number, QUESTION))
 
         await asyncio.gather(*(agree(*row) for row in ROWS))
 

@@ -22,6 +22,14 @@ function client(options = {}) {
   return made;
 }
 
+/** Asks until the ALLOW that is due is written in time: on a busy machine it may expire first, and then permits nothing. */
+async function inTime(ask) {
+  for (;;) {
+    const result = await ask();
+    if (result.verdict !== Verdict.ALLOW || result.decision.reusableFor !== undefined) return result;
+  }
+}
+
 const summary = (result) => [result.number, result.state, Verdict[result.verdict], ReasonCode[result.reason], result.mayCall, result.retryAfterMs];
 
 test("Every magic number: client, fake and table of the documentation agree, and only ALLOW of now permits", async () => {
@@ -30,9 +38,10 @@ test("Every magic number: client, fake and table of the documentation agree, and
   assert.deepEqual(MagicNumbers.all(), table.map(({ number }) => number));
   assert.ok(table.length > 50);
   await Promise.all(table.map(async ({ number, verdict, effect }) => {
-    const result = await (number === MagicNumbers.timesOut ? hasty : patient).check(number, question);
-    assert.deepEqual(summary(result), summary(await fake.check(number, question)));
     const permits = verdict === "ALLOW" && !effect.includes("permits nothing");
+    const check = () => (number === MagicNumbers.timesOut ? hasty : patient).check(number, question);
+    const result = await (permits ? inTime(check) : check());
+    assert.deepEqual(summary(result), summary(await fake.check(number, question)));
     assert.equal(result.mayCall, permits, `${result}`);
     assert.equal(Verdict[result.verdict], verdict === "99" || verdict === "-" ? "UNKNOWN" : verdict);
     if (verdict !== "-" && !/[a-z]/.test(effect)) assert.equal(ReasonCode[result.reason], effect);
@@ -60,7 +69,8 @@ test("An invalid request is refused and names the field", async () => {
 });
 
 test("A national form is decided as the number that the result names", async () => {
-  const result = await client().check("07700 900001", question, { defaultRegion: "GB" });
+  const lookup = client();
+  const result = await inTime(() => lookup.check("07700 900001", question, { defaultRegion: "GB" }));
   assert.deepEqual([result.number, result.mayCall], [MagicNumbers.allow, true]);
 });
 
@@ -75,7 +85,7 @@ test("A what-if answer permits nothing, alone and in a list", async () => {
 test("A reservation comes with the answer, and an objection forbids the next call", async () => {
   const organisation = "objected";
   const lookup = client();
-  const first = await lookup.check(MagicNumbers.allow, { ...question, organisation }, { reserveSeconds: 60 });
+  const first = await inTime(() => lookup.check(MagicNumbers.allow, { ...question, organisation }, { reserveSeconds: 60 }));
   assert.ok(first.mayCall && first.reservation?.called !== undefined);
   await lookup.recordOutcome({ number: first.number, organisation, outcome: CallOutcome.ANSWERED, called: first.reservation.called, source: "test" });
   await lookup.recordFacts([{ number: first.number, source: "test", kind: { case: "objection", value: { organisation } } }]);
