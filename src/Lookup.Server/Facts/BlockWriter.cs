@@ -19,12 +19,6 @@ namespace Lookup.Server.Facts;
 internal sealed class BlockWriter(
     IRegistryStore store, INameStore names, IImportStore imports, TimeProvider clock, RegistryReplica? registry = null, LookupServerOptions? options = null)
 {
-    // Source of a block once the limit is reached: it must not be lost.
-    private const string ManySources = "(more new sources than a day may have)";
-
-    private static readonly FieldFault Misspelt = new(
-        "organisation", "No organisation of this name has a record or a fact yet; check the spelling.");
-
     /// <summary>Records blocks. When it returns, this process decides by them.</summary>
     /// <param name="blocks">The blocks.</param>
     /// <param name="import">Their import, or null.</param>
@@ -48,20 +42,14 @@ internal sealed class BlockWriter(
         var outcomes = new BlockOutcome[blocks.Count];
         var changes = new List<BlockChange>(blocks.Count);
         var places = new List<int>(blocks.Count);
-        var budget = options is { MaxNewSourcesPerDay: > 0 } limited ? new SourceBudget(caller.Id, limited.MaxNewSourcesPerDay) : null;
+        var checks = new WriteChecks(names, imports, registry, options, import, caller, now);
         for (var i = 0; i < blocks.Count; i++)
         {
             var block = blocks[i];
             var faults = new List<FieldFault>();
             var (range, entry) = BlockMapping.Map(block, isRemoval, now, faults);
-            if (!caller.May(block.Organisation, now))
-            {
-                faults.Add(new FieldFault("organisation", block.Organisation == Scope.AllName
-                    ? "The credential has no grant for facts that concern all organisations (\"*\")."
-                    : "The credential has no grant for this organisation."));
-            }
-
-            var source = faults.Count > 0 ? null : await SourceIdAsync(block, import, budget, isRemoval, faults, cancellation);
+            checks.CheckGrant(block.Organisation, "organisation", faults);
+            var source = faults.Count > 0 ? null : await checks.SourceIdAsync(block.Source, block.Actor, forbids: !isRemoval, faults, cancellation);
             if (source is null)
             {
                 outcomes[i] = new BlockOutcome(V1.BlockResult.Types.Outcome.Refused, "", faults);
@@ -80,59 +68,21 @@ internal sealed class BlockWriter(
         }
 
         var changed = changes.Count > 0 ? await store.ChangeBlocksAsync(changes, cancellation) : [];
-        var known = changes.Count == 0 || registry is null ? null : await registry.ReadAsync(cancellation);
-        var unknown = new Dictionary<string, bool>(StringComparer.Ordinal);
+        if (changes.Count > 0 && registry is not null)
+        {
+            await registry.ReadAsync(cancellation);
+        }
+
         for (var i = 0; i < changed.Length; i++)
         {
             var outcome = changed[i] ? V1.BlockResult.Types.Outcome.Recorded : V1.BlockResult.Types.Outcome.Unchanged;
             outcomes[places[i]] = new BlockOutcome(outcome, changes[i].Range.ToString(), [])
             {
-                Warnings = !isRemoval && await IsUnknownAsync(changes[i].Organisation, known, unknown, cancellation) ? [Misspelt] : [],
+                Warnings = !isRemoval && await checks.SpellingAsync(changes[i].Organisation, "organisation", cancellation) is { } misspelt ? [misspelt] : [],
             };
         }
 
         return outcomes;
-    }
-
-    // A block of a misspelt name would never be found by a check.
-    private async ValueTask<bool> IsUnknownAsync(string organisation, RegistrySnapshot? known, Dictionary<string, bool> asked, CancellationToken cancellation)
-    {
-        if (organisation == Scope.AllName || known?.Find(organisation) is not null)
-        {
-            return false;
-        }
-
-        if (!asked.TryGetValue(organisation, out var isUnknown))
-        {
-            isUnknown = !await names.IsKnownAsync(Scope.FromName(organisation), cancellation);
-            asked.Add(organisation, isUnknown);
-        }
-
-        return isUnknown;
-    }
-
-    // Returns null if the limit is reached for a removal, with a fault added.
-    private async ValueTask<uint?> SourceIdAsync(
-        V1.Block block, ImportSession? import, SourceBudget? budget, bool isRemoval, List<FieldFault> faults, CancellationToken cancellation)
-    {
-        try
-        {
-            return await AskAsync(block.Source, block.Actor, budget);
-        }
-        catch (TooManySourcesException e)
-        {
-            if (!isRemoval)
-            {
-                return await AskAsync(ManySources, budget!.Credential, null);
-            }
-
-            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event; put details of the event in reason."));
-            return null;
-        }
-
-        ValueTask<uint> AskAsync(string source, string actor, SourceBudget? limit) => import is null
-            ? imports.SourceIdAsync(source, actor, "", limit, cancellation)
-            : import.SourceIdAsync(source, actor, limit, cancellation);
     }
 }
 

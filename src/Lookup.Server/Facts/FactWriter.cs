@@ -36,9 +36,6 @@ internal sealed class FactWriter(
     RegistryReplica? registry = null,
     FactMetrics? metrics = null)
 {
-    // Source of restricting facts once the limit is reached: they must not be lost.
-    private const string ManySources = "(more new sources than a day may have)";
-
     /// <summary>Stores a batch.</summary>
     /// <param name="facts">The facts.</param>
     /// <param name="import">Their import, or null.</param>
@@ -50,35 +47,27 @@ internal sealed class FactWriter(
     {
         var outcomes = new FactOutcome[facts.Count];
         var warnings = new List<FieldFault>?[facts.Count];
-        var organisations = new Dictionary<string, bool>(StringComparer.Ordinal);
         var ends = new int[facts.Count];
         var stored = new List<StoredFact>(facts.Count);
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var budget = options is { MaxNewSourcesPerDay: > 0 } limited ? new SourceBudget(caller.Id, limited.MaxNewSourcesPerDay) : null;
+        var checks = new WriteChecks(names, imports, registry, options, import, caller, now);
         var announced = 0;
         for (var i = 0; i < facts.Count; i++)
         {
             List<FieldFault>? faults = null;
             var fact = FactMapping.Map(facts[i], ref faults);
             faults ??= [];
-            if (!caller.May(FactOwner.Of(facts[i]), now))
-            {
-                faults.Add(new FieldFault(FactOwner.FieldOf(facts[i]), FactOwner.Of(facts[i]) == Scope.AllName
-                    ? "The credential has no grant for facts that concern all organisations (\"*\")."
-                    : "The credential has no grant for this organisation."));
-            }
-
+            checks.CheckGrant(FactOwner.Of(facts[i]), FactOwner.FieldOf(facts[i]), faults);
             var begin = stored.Count;
             // Requests the id of the source only if the fact is otherwise valid; 0 is never stored.
             if (expander.TryExpand(fact, 0, stored, faults) & faults.Count == 0
-                && await SourceIdAsync(fact, import, budget, faults, cancellation) is { } source)
+                && await checks.SourceIdAsync(fact.Source, fact.Actor, Forbids(fact), faults, cancellation) is { } source)
             {
                 announced++;
                 warnings[i] = expander.Warnings(fact);
-                if (await IsUnknownAsync(fact, organisations, cancellation))
+                if (await checks.SpellingAsync(fact.Organisation, FactOwner.FieldOf(facts[i]), cancellation) is { } misspelt)
                 {
-                    (warnings[i] ??= []).Add(new FieldFault(
-                        FactOwner.FieldOf(facts[i]), "No organisation of this name has a record or a fact yet; check the spelling."));
+                    (warnings[i] ??= []).Add(misspelt);
                 }
 
                 var statesTime = fact.StatesTime;
@@ -121,57 +110,6 @@ internal sealed class FactWriter(
         }
 
         return (outcomes, written.Token.ToString());
-    }
-
-    // An objection to a misspelt name would never be found by a check.
-    private async ValueTask<bool> IsUnknownAsync(Fact fact, Dictionary<string, bool> asked, CancellationToken cancellation)
-    {
-        var name = fact.Organisation;
-        if (name.Length == 0 || name == Scope.AllName)
-        {
-            return false;
-        }
-
-        if (!asked.TryGetValue(name, out var isUnknown))
-        {
-            try
-            {
-                isUnknown = !await names.IsKnownAsync(Scope.FromName(name), cancellation)
-                    && (registry is null || (await registry.CurrentAsync(cancellation)).Find(name) is null);
-            }
-            catch (StoreUnavailableException)
-            {
-                // Only a warning is lost.
-            }
-
-            asked.Add(name, isUnknown);
-        }
-
-        return isUnknown;
-    }
-
-    // Returns null if the limit is reached, with a fault added.
-    private async ValueTask<uint?> SourceIdAsync(
-        Fact fact, ImportSession? import, SourceBudget? budget, List<FieldFault> faults, CancellationToken cancellation)
-    {
-        try
-        {
-            return await AskAsync(fact.Source, fact.Actor, budget);
-        }
-        catch (TooManySourcesException e)
-        {
-            if (Forbids(fact))
-            {
-                return await AskAsync(ManySources, budget!.Credential, null);
-            }
-
-            faults.Add(new FieldFault("source", e.Message + " A source names a system or a person, not an event; put details of the event in reason."));
-            return null;
-        }
-
-        ValueTask<uint> AskAsync(string source, string actor, SourceBudget? budget) => import is null
-            ? imports.SourceIdAsync(source, actor, "", budget, cancellation)
-            : import.SourceIdAsync(source, actor, budget, cancellation);
     }
 
     private static bool Forbids(Fact fact) => fact.Kind switch
