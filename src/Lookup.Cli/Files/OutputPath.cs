@@ -35,21 +35,8 @@ internal static class OutputPath
     /// <param name="path">The output; the lock is a file beside it.</param>
     /// <param name="command">The command, for the message.</param>
     /// <exception cref="CliException">Another run writes it, or the folder is not writable.</exception>
-    public static IDisposable Lock(string path, string command)
-    {
-        try
-        {
-            return new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new CliException(
-                exception.Message.Contains("being used", StringComparison.Ordinal)
-                    ? $"Another {command} is writing '{path}': wait for it, or name another file."
-                    : $"'{path}' cannot be written: {exception.Message}",
-                inner: exception);
-        }
-    }
+    public static IDisposable Lock(string path, string command) =>
+        FileLock.Take(path + ".lock", $"Another {command} is writing '{path}': wait for it, or name another file.", $"'{path}' cannot be written");
 
     /// <summary>Returns whether two paths are the same file, also by another spelling or through a link.</summary>
     public static bool IsSame(string one, string other) => Resolve(Path.GetFullPath(one)).Equals(Resolve(Path.GetFullPath(other)), Comparison);

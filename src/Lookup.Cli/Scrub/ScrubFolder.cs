@@ -8,9 +8,9 @@ namespace Lookup.Cli.Scrub;
 internal sealed class ScrubFolder : IDisposable
 {
     private readonly string _suffix;
-    private readonly FileStream _lock;
+    private readonly IDisposable _lock;
 
-    private ScrubFolder(string path, string suffix, FileStream locked)
+    private ScrubFolder(string path, string suffix, IDisposable locked)
     {
         Path = path;
         _suffix = suffix;
@@ -41,24 +41,8 @@ internal sealed class ScrubFolder : IDisposable
             throw new CliException($"Folder '{path}' cannot be created: {exception.Message}", inner: exception);
         }
 
-        FileStream locked;
-        try
-        {
-            locked = new FileStream(System.IO.Path.Combine(path, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (UnauthorizedAccessException exception)
-        {
-            throw new CliException($"Folder '{path}' is not writable: check its permissions.", inner: exception);
-        }
-        catch (IOException exception)
-        {
-            throw new CliException(
-                exception.Message.Contains("being used", StringComparison.Ordinal)
-                    ? $"Another scrub is writing to '{path}': wait for it, or choose another folder."
-                    : $"Folder '{path}' is not writable: {exception.Message}",
-                inner: exception);
-        }
-
+        var locked = FileLock.Take(
+            System.IO.Path.Combine(path, ".lock"), $"Another scrub is writing to '{path}': wait for it, or choose another folder.", $"Folder '{path}' is not writable");
         return new ScrubFolder(path, (hypothetical ? ".what-if" : "") + extension, locked) { Compressed = compress };
     }
 

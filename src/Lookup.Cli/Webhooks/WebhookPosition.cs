@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Lookup.Cli.Files;
 using Lookup.Cli.Output;
 using Lookup.Cli.Scrub;
 
@@ -12,11 +13,11 @@ internal sealed class WebhookPosition : IDisposable
 
     private readonly string _path;
     private readonly IReadOnlyList<string> _organisations;
-    private readonly FileStream _lock;
+    private readonly IDisposable _lock;
     private readonly Lock _writing = new();
     private string _saved = "";
 
-    private WebhookPosition(string path, IReadOnlyList<string> organisations, FileStream locked) =>
+    private WebhookPosition(string path, IReadOnlyList<string> organisations, IDisposable locked) =>
         (_path, _organisations, _lock) = (path, organisations, locked);
 
     /// <summary>The resume token; empty before the first event.</summary>
@@ -29,20 +30,8 @@ internal sealed class WebhookPosition : IDisposable
     public static WebhookPosition Open(string path, IEnumerable<string> organisations)
     {
         path = Path.GetFullPath(path);
-        FileStream locked;
-        try
-        {
-            locked = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new CliException(
-                exception.Message.Contains("being used", StringComparison.Ordinal)
-                    ? $"--position {path} is in use by another watch: end that one, or name another file."
-                    : $"--position {path}: {exception.Message}",
-                inner: exception);
-        }
-
+        var locked = FileLock.Take(
+            path + ".lock", $"--position {path} is in use by another watch: end that one, or name another file.", $"--position {path} is not writable");
         var position = new WebhookPosition(path, [.. organisations.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)], locked);
         try
         {
