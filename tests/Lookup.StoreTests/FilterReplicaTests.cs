@@ -151,6 +151,18 @@ public sealed class FilterReplicaTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task CatchUp_WritesOfAnotherProcess_AreKnownWhenItReturns()
+    {
+        var replica = await StartAsync();
+        for (var i = 0; i < 50; i++)
+        {
+            await WriteAsync(i, 1);
+            await replica.CatchUpAsync(TimeSpan.FromMinutes(1), Token);
+            Assert.True(Knows(replica, i));
+        }
+    }
+
+    [Fact]
     public async Task Write_WithoutTheRightToPublish_IsStoredAndFollowed()
     {
         await using (var admin = await _redis.AdminAsync())

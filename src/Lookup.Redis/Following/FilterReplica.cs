@@ -161,6 +161,18 @@ public sealed class FilterReplica : IAsyncDisposable, IKnownFacts
         }
     }
 
+    /// <summary>Waits until every filter includes what was acknowledged before the call.</summary>
+    /// <param name="limit">Maximum wait: the age from which no filter is used.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public async Task CatchUpAsync(TimeSpan limit, CancellationToken cancellation)
+    {
+        var begin = _clock.GetTimestamp();
+        while (Array.Exists(_partitions, state => state.Filter is not null && state.AsOf < begin) && _clock.GetElapsedTime(begin) < limit)
+        {
+            await Task.Delay(_rest, _clock, cancellation);
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Lookup.Core.Facts;
+using Lookup.Redis.Following;
 using Lookup.Redis.Imports;
 using Lookup.Server.Access;
 using Lookup.Server.Errors;
@@ -9,7 +10,7 @@ namespace Lookup.Server.Imports;
 
 /// <summary>lookup.v1.ImportService.</summary>
 internal sealed class ImportEndpoint(
-    IImportStore store, StoreMonitor monitor, RegistryReplica registry, LookupServerOptions options, TimeProvider clock, Drain drain,
+    IImportStore store, StoreMonitor monitor, RegistryReplica registry, FilterReplica replica, LookupServerOptions options, TimeProvider clock, Drain drain,
     AccessControl access, DualApproval approval)
     : V1.ImportService.ImportServiceBase
 {
@@ -82,8 +83,9 @@ internal sealed class ImportEndpoint(
             }
 
             var import = await reverting;
-            // The next check of this instance sees that a snapshot is no longer loaded.
+            // The next check of this instance sees that a snapshot is no longer loaded, and no cached fact from before.
             await registry.ReadAsync(stop.Token);
+            await replica.CatchUpAsync(TimeSpan.FromMilliseconds(options.FreshnessBoundMs), stop.Token);
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
             await responseStream.WriteAsync(new V1.RevertImportResponse { Import = ImportMapping.ToProto(import, now) }, stop.Token);
         }
