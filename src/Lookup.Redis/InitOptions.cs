@@ -21,6 +21,9 @@ public sealed record InitOptions
     /// <summary>Filter bits per fact, 1 to 64; 20 gives 0.2 % false positives.</summary>
     public double BitsPerFact { get; init; } = 20;
 
+    /// <summary>Maximum wait for the replicas that <see cref="StoreOptions.WaitReplicas"/> requires: redis delays the first copy.</summary>
+    public TimeSpan WaitForReplicas { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Returns a sentence per invalid value; empty if all are valid.</summary>
     public IReadOnlyList<string> Validate()
     {

@@ -340,6 +340,24 @@ public sealed class RedisFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task Init_ReplicaComesLater_IsWaitedForAndConfirmsAtOnce()
+    {
+        await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        var options = primary.Options with { WaitReplicas = 1 };
+        var init = new InitOptions { KeyCheck = Sample.Cipher.KeyCheck, ExpectedFacts = 1_000 };
+
+        var alone = await Assert.ThrowsAsync<StoreUnavailableException>(
+            () => StoreAdmin.InitAsync(options, init with { WaitForReplicas = TimeSpan.FromMilliseconds(300) }, TimeProvider.System, Token));
+        var making = StoreAdmin.InitAsync(options, init with { WaitForReplicas = TimeSpan.FromMinutes(5) }, TimeProvider.System, Token);
+        await using var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{primary.Port}");
+        await making;
+        await using var store = await StoreAdmin.OpenAsync(options, Sample.Cipher.KeyCheck, TimeProvider.System, Token);
+
+        Assert.EndsWith("has 0 of the 1 replicas that must confirm each write; no store was created.", alone.Message, StringComparison.Ordinal);
+        Assert.Equal([WriteOutcome.Recorded], (await store.Writer.WriteAsync([Sample.Objection(1)], Token)).Outcomes);
+    }
+
+    [Fact]
     public async Task Messages_OfEveryFault_CarryNoTextOfTheServer()
     {
         await using var server = await StartWithStoreAsync();

@@ -14,6 +14,8 @@ namespace Lookup.Cli.Commands;
 /// <summary>lookup init: creates a store.</summary>
 internal sealed class InitCommand : CliCommand
 {
+    private const int PatienceMs = 2_000;
+
     private readonly StoreChoice _store;
     private readonly Option<int?> _partitions = new("--partitions")
     {
@@ -94,12 +96,16 @@ internal sealed class InitCommand : CliCommand
 
         var options = OpenStore.RedisOptions(settings);
         using var cipher = new NumberCipher(newKey ? [EncryptionKeyFile.Create(settings.KeyFile!)] : OpenStore.Keys(settings));
+        StoreManifest manifest;
         try
         {
-            var manifest = await StoreAdmin.InitAsync(options, init with { KeyCheck = cipher.KeyCheck }, Shell.Clock, ct);
-            await using var store = await StoreAdmin.OpenAsync(options, cipher, Shell.Clock, ct);
-            await OpenStore.NoteSetupAsync(store, Shell.Clock, ct);
-            return manifest;
+            var making = StoreAdmin.InitAsync(options, init with { KeyCheck = cipher.KeyCheck }, Shell.Clock, ct);
+            if (settings.WaitReplicas > 0 && await Task.WhenAny(making, Task.Delay(PatienceMs, ct)) != making)
+            {
+                Shell.Error.WriteLine($"Waiting up to {init.WaitForReplicas.TotalSeconds:N0} s until redis has {settings.WaitReplicas:N0} connected replica{(settings.WaitReplicas == 1 ? "" : "s")} ...");
+            }
+
+            manifest = await making;
         }
         catch (Exception exception)
         {
@@ -115,6 +121,17 @@ internal sealed class InitCommand : CliCommand
             }
 
             throw;
+        }
+
+        try
+        {
+            await using var store = await StoreAdmin.OpenAsync(options, cipher, Shell.Clock, ct);
+            await OpenStore.NoteSetupAsync(store, Shell.Clock, ct);
+            return manifest;
+        }
+        catch (StoreUnavailableException exception)
+        {
+            throw new CliException($"The store was created, but the admin trail does not have it: {exception.Message}", inner: exception);
         }
     }
 

@@ -11,6 +11,8 @@ namespace Lookup.Redis.Setup;
 /// <summary>Sets up an empty store on a server.</summary>
 internal static class StoreSetup
 {
+    private const int ReplicaPollMs = 100;
+
     internal static async Task<StoreManifest> InitAsync(
         RedisTopology link, InitOptions init, ServerCheck server, TimeProvider clock, CancellationToken cancellation)
     {
@@ -33,6 +35,7 @@ internal static class StoreSetup
             BinaryPrimitives.ReadUInt64BigEndian(random), init.Partitions, init.KeyCheck, clock.GetUtcNow().ToUnixTimeMilliseconds());
         var blocks = BlockFilter.BlocksFor((init.ExpectedFacts + init.Partitions - 1) / init.Partitions, init.BitsPerFact);
 
+        await WaitForReplicasAsync(link, init, clock, cancellation);
         // The manifest is written first, as unfinished, and completed last: a service that starts in between finds no usable
         // store.
         await link.WriteAsync(
@@ -86,6 +89,24 @@ internal static class StoreSetup
         Keys.Shared,
         async db => !(await db.ScriptEvaluateAsync("return redis.call('HGET', KEYS[1], ARGV[1])", [Keys.Manifest], ["epoch"], CommandFlags.DemandMaster)).IsNull,
         cancellation);
+
+    // Otherwise the store would exist before it can acknowledge a write.
+    private static async Task WaitForReplicasAsync(RedisTopology link, InitOptions init, TimeProvider clock, CancellationToken cancellation)
+    {
+        var begin = clock.GetTimestamp();
+        foreach (var server in link.Options.WaitReplicas == 0 ? [] : link.Servers(init.Partitions))
+        {
+            int had;
+            while ((had = (int)await server.WriteAsync(db => db.ExecuteAsync("WAIT", link.Options.WaitReplicas, ReplicaPollMs), cancellation)) < link.Options.WaitReplicas)
+            {
+                if (clock.GetElapsedTime(begin) > init.WaitForReplicas)
+                {
+                    throw new StoreUnavailableException(
+                        StoreFault.Unreachable, $"{server.Server} has {had} of the {link.Options.WaitReplicas} replicas that must confirm each write; no store was created.");
+                }
+            }
+        }
+    }
 
     private static async Task<bool> AnyPartAsync(RedisTopology link, CancellationToken cancellation)
     {
