@@ -58,10 +58,7 @@ internal sealed class CheckSide : IDisposable
             inFlight * _channels.Length, (caller, request) => CallAsync(caller % _channels.Length, first + request), time, ct);
         var checks = run[Outcome.Right];
         _asked = first + checks;
-        if (run[Outcome.Undecided] > 0)
-        {
-            _report.Wrong($"Checks ended without a decision: {string.Concat(_checkers.Select(checker => checker.LastStatus).Distinct())}", (int)run[Outcome.Undecided]);
-        }
+        _report.Undecided($"checks {string.Concat(_checkers.Select(checker => checker.LastStatus).Distinct())}", run[Outcome.Undecided], checks);
 
         if (!keep || checks == 0)
         {

@@ -85,11 +85,7 @@ internal sealed class ClientSide : IDisposable
         var (run, seconds) = await ClosedLoop.RunAsync(callers, (caller, request) => _check(caller, _number(first + request)), time, ct);
         var checks = run[Outcome.Right];
         _asked = first + checks;
-        if (run[Outcome.Undecided] > 0)
-        {
-            _report.Wrong("Checks ended without a decision.", (int)run[Outcome.Undecided]);
-        }
-
+        _report.Undecided("checks", run[Outcome.Undecided], checks);
         if (keep && checks > 0)
         {
             Rates.Add(checks / seconds);

@@ -11,6 +11,7 @@ internal sealed class Report
 
     private readonly List<Metric> _metrics = [];
     private readonly List<string> _wrong = [];
+    private readonly List<string> _undecided = [];
     private long _wrongCount;
 
     internal bool IsRight => _wrongCount == 0;
@@ -47,6 +48,22 @@ internal sealed class Report
         }
     }
 
+    /// <summary>States that questions got no decision, as on a busy machine: the figures are not published. No decision at all is wrong.</summary>
+    internal void Undecided(string what, long count, long decided)
+    {
+        if (count > 0 && decided == 0)
+        {
+            Wrong($"{what}: nothing was decided", count);
+        }
+        else if (count > 0)
+        {
+            lock (_undecided)
+            {
+                _undecided.Add(string.Create(CultureInfo.InvariantCulture, $"{what}: {count:N0}, beside {decided:N0} that were decided"));
+            }
+        }
+    }
+
     internal void Print(IAnsiConsole console)
     {
         var table = new Table().Border(TableBorder.Ascii2).AddColumn("metric");
@@ -79,20 +96,25 @@ internal sealed class Report
             console.WriteLine($"{metric.Name}: {metric.Note}");
         }
 
+        foreach (var undecided in _undecided)
+        {
+            console.WriteLine("UNDECIDED: " + undecided);
+        }
+
         foreach (var wrong in _wrong)
         {
             console.WriteLine("WRONG: " + wrong);
         }
 
-        console.WriteLine(IsRight ? "Every answer was right." : string.Create(CultureInfo.InvariantCulture, $"{_wrongCount:N0} things were wrong."));
+        console.WriteLine(IsRight ? "Every decision was right." : string.Create(CultureInfo.InvariantCulture, $"{_wrongCount:N0} things were wrong."));
     }
 
-    /// <summary>Appends a line for each metric to benchmarks/results/COMMAND.jsonl. Figures of a run with wrong answers are not kept.</summary>
+    /// <summary>Appends a line for each metric to benchmarks/results/COMMAND.jsonl. Figures of a run with wrong or no answers are not kept.</summary>
     internal void Publish(string command, RunIdentity run)
     {
-        if (!IsRight)
+        if (!IsRight || _undecided.Count > 0)
         {
-            Say("Not published: something was wrong.");
+            Say("Not published: something was wrong or undecided.");
             return;
         }
 

@@ -5,11 +5,12 @@ using Lookup.V1;
 namespace Lookup.Load.Streams;
 
 /// <summary>What a run over streams gave.</summary>
-/// <param name="Numbers">Numbers answered.</param>
+/// <param name="Numbers">Numbers decided.</param>
+/// <param name="Undecided">Numbers of lists that the store was too slow for.</param>
 /// <param name="Wrong">Answers that were not the expected one, lists of a wrong length included.</param>
 /// <param name="FirstWrong">The first of them, or empty.</param>
 /// <param name="Elapsed">From the first chunk to the last answer.</param>
-internal sealed record StreamRun(long Numbers, long Wrong, string FirstWrong, TimeSpan Elapsed)
+internal sealed record StreamRun(long Numbers, long Undecided, long Wrong, string FirstWrong, TimeSpan Elapsed)
 {
     internal double PerSecond => Numbers / Elapsed.TotalSeconds;
 }
@@ -22,6 +23,7 @@ internal sealed class StreamDriver(ChannelBase channel, int window, int chunkSiz
 {
     private readonly LookupService.LookupServiceClient _client = new(channel);
     private long _numbers;
+    private long _undecided;
     private long _wrong;
     private string _firstWrong = "";
 
@@ -31,7 +33,7 @@ internal sealed class StreamDriver(ChannelBase channel, int window, int chunkSiz
     /// <summary>The first of them, or empty.</summary>
     internal string FirstWrong => _firstWrong;
 
-    /// <summary>Numbers answered so far.</summary>
+    /// <summary>Numbers decided so far.</summary>
     internal long Numbers => Interlocked.Read(ref _numbers);
 
     /// <summary>The question of every stream.</summary>
@@ -54,11 +56,12 @@ internal sealed class StreamDriver(ChannelBase channel, int window, int chunkSiz
     internal async Task<StreamRun> RunAsync(CheckStreamOpen open, ChunkSource[] sources, Func<TimeSpan, bool> isOver, CancellationToken ct)
     {
         _numbers = 0;
+        _undecided = 0;
         _wrong = 0;
         _firstWrong = "";
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(sources.Select(source => Task.Run(() => StreamAsync(open, source, () => isOver(clock.Elapsed), ct), ct)));
-        return new StreamRun(_numbers, _wrong, _firstWrong, clock.Elapsed);
+        return new StreamRun(_numbers, _undecided, _wrong, _firstWrong, clock.Elapsed);
     }
 
     private async Task StreamAsync(CheckStreamOpen open, ChunkSource source, Func<bool> isOver, CancellationToken ct)
@@ -126,6 +129,13 @@ internal sealed class StreamDriver(ChannelBase channel, int window, int chunkSiz
         if (response.Sequence != sequence || verdicts.Count != chunkSize || reasons.Count != chunkSize)
         {
             wrong = chunkSize;
+        }
+
+        if (wrong == chunkSize && response.Sequence == sequence && verdicts.Count == chunkSize
+            && verdicts.All(verdict => verdict == Verdict.Unknown) && reasons.All(reason => reason is ReasonCode.StoreUnavailable or ReasonCode.NotFresh))
+        {
+            Interlocked.Add(ref _undecided, verdicts.Count);
+            return;
         }
 
         Interlocked.Add(ref _numbers, verdicts.Count);

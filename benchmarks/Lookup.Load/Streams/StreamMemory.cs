@@ -25,6 +25,7 @@ internal static class StreamMemory
         await SampleAsync([server, client, heap], () => running.IsCompleted, static () => { }, ct);
         var run = await running;
         report.Wrong($"memory: {run.FirstWrong}", run.Wrong);
+        report.Undecided("memory", run.Undecided, run.Numbers);
         var what = string.Create(CultureInfo.InvariantCulture, $"over {run.Numbers:N0} streamed numbers");
         Add(report, "stream_memory_server", server, "Resident memory of the service " + what);
         Add(report, "stream_memory_client", client, "Resident memory of the client " + what);

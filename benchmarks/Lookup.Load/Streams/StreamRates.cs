@@ -137,6 +137,7 @@ internal static class StreamRates
             var run = await driver.RunAsync(StreamDriver.Open(TestBed.Organisation), sources, isOver, ct);
             _spent = (server.ProcessorTime - before).TotalNanoseconds / run.Numbers;
             report.Wrong($"{Name}: {run.FirstWrong}", run.Wrong);
+            report.Undecided(Name, run.Undecided, run.Numbers);
             return run;
         }
 
