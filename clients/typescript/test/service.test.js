@@ -168,7 +168,9 @@ test("A watch resumes after a broken connection and misses nothing", async () =>
       if (seen.length === 1) proxy.cut();
       if (seen.length === 2) break;
     } else if (event.failure !== undefined) {
-      if (failures++ === 0) { await record("+447700900112"); proxy.join(); }
+      failures++;
+      // A busy machine can break a watch without a cut.
+      if (proxy.isCut) { await record("+447700900112"); proxy.join(); }
     } else if (seen.length === 0) {
       await record("+447700900111");
     }

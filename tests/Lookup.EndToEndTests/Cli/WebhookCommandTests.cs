@@ -66,6 +66,8 @@ public sealed class WebhookCommandTests(RunningService service) : IClassFixture<
                         tool = Start(url);
                         break;
                     case Batches * 3 / 4:
+                        // Before that a signal ends the process as it ends any other.
+                        await tool.UntilAsync(() => tool.Error.Contains("Watching.", StringComparison.Ordinal));
                         await EndAsync(tool);
                         tool.Dispose();
                         tool = Start(url);
