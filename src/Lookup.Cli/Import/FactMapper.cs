@@ -204,10 +204,10 @@ internal sealed class FactMapper
         return fact;
     }
 
-    // Whether a later time forbids more, and nothing else: a registration of some categories can also permit.
+    // Whether a later time forbids more.
     private static bool ForbidsAsOf(Fact fact) => fact.Withdrawn
         ? fact is { Consent: not null } or { Relation: not null } or { PublishedForOffers: not null }
-        : fact is { Objection: not null } or { Refusal: not null } or { Reassignment: not null } or { Registration.Categories.Count: 0 }
+        : fact is { Objection: not null } or { Refusal: not null } or { Reassignment: not null } or { Registration: not null }
             or { Subscriber.Type: SubscriberType.Consumer };
 
     // VICIdial's system-wide list binds every campaign.

@@ -165,8 +165,7 @@ internal ref partial struct Evaluation<TTrace>
             return false;
         }
 
-        // A snapshot does not show when a number was registered, so no grace period is assumed.
-        var days = IsFromSnapshot(entry) ? int.MaxValue : Math.Max(0, _today - LocalTime.Day(RegisteredSince(rule, entry), _zone));
+        var days = Math.Max(0, _today - LocalTime.Day(RegisteredSince(rule, entry), _zone));
         var blocks = false;
         foreach (var effect in rule.Effects)
         {
@@ -189,25 +188,34 @@ internal ref partial struct Evaluation<TTrace>
         return blocks;
     }
 
-    // Registering again does not start a new grace period.
+    // Registering again does not start a new grace period. A snapshot does not show when a number was registered, and neither do dropped
+    // versions, so no grace period is assumed.
     private readonly long RegisteredSince(Rule rule, in FactEntry entry)
     {
-        var value = _bySlot[Slot.FirstRegister + rule.RegisterSlot];
-        var since = entry.Effective;
-        while (true)
+        Span<FactEntry> entries = stackalloc FactEntry[Timeline.MaxEntries];
+        var count = Timeline.Read(FactKind.Registration, _bySlot[Slot.FirstRegister + rule.RegisterSlot].Span, entries, out var cut);
+        var since = long.MaxValue;
+        for (var i = 0; i < count; i++)
         {
-            switch (Timeline.TryAsOf(FactKind.Registration, value.Span, since - 1, out var before, _q.KnownAt))
+            ref readonly var version = ref entries[i];
+            if (!VersionsInEffect.WasKnown(FactKind.Registration, version, _q.KnownAt))
             {
-                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before) && !IsFromSnapshot(before):
-                    since = before.Effective;
-                    break;
-                case AsOf.Found when !before.Withdrawn && IsAgainst(rule, before):
-                case AsOf.Cut:
-                    return LocalTime.Instant(0, 0, _zone);
-                default:
-                    return since;
+                continue;
+            }
+
+            // The entry is the first of those that count together, so a removal or a snapshot before it ends the registration.
+            if (version.Effective < entry.Effective && (version.Withdrawn || !IsAgainst(rule, version)))
+            {
+                break;
+            }
+
+            if (!version.Withdrawn && IsAgainst(rule, version))
+            {
+                since = IsFromSnapshot(version) || (cut && i == count - 1) ? long.MinValue : Math.Min(since, version.Effective);
             }
         }
+
+        return since is long.MaxValue or long.MinValue ? LocalTime.Instant(0, 0, _zone) : since;
     }
 
     private readonly bool IsAgainst(Rule rule, in FactEntry entry) =>

@@ -30,15 +30,12 @@ internal static class FactRules
     {
         FactKind.Consent or FactKind.Relation or FactKind.PublishedForOffers => !fact.Withdrawn,
         FactKind.Subscriber => fact.Withdrawn || fact.Subscriber > SubscriberType.Consumer,
-        // A registration for some categories replaces one for all of them.
-        FactKind.Registration => fact.Withdrawn || fact.Categories.Count > 0,
         _ => fact.Withdrawn,
     };
 
-    /// <summary>Whether the fact can forbid a call. Some registrations and subscriber types can do both.</summary>
+    /// <summary>Whether the fact can forbid a call.</summary>
     public static bool CanForbid(Fact fact) => fact.Kind switch
     {
-        FactKind.Registration => !fact.Withdrawn,
         FactKind.Subscriber => !fact.Withdrawn && fact.Subscriber == SubscriberType.Consumer,
         _ => !CanPermit(fact),
     };
@@ -92,7 +89,7 @@ internal static class FactRules
             case FactKind.Registration when fact.Withdrawn && fact.Categories.Count > 0:
                 faults.Add(new FieldFault(
                     "registration.categories",
-                    "A withdrawal ends the whole registration, so it must not list categories; to keep some, record a registration with those."));
+                    "A withdrawal ends the whole registration, so it must not list categories; to keep some, record a registration with those that is later than the withdrawal."));
                 break;
             case FactKind.Consent:
                 CheckConsent(fact, faults);
@@ -203,7 +200,6 @@ internal static class FactRules
         { Withdrawn: true } => "Required: withdrawing a fact that forbids can permit calls, so the withdrawal needs the time from which it counts.",
         { Kind: FactKind.Consent } => "Required: when the consent was given.",
         { Kind: FactKind.Relation } => "Required: when the relation started.",
-        { Kind: FactKind.Registration } => "Required: a registration that blocks only some categories can permit calls, so it needs the time from which it counts.",
         { Kind: FactKind.Subscriber } => "Required: a subscriber type other than consumer can permit calls, so it needs the time from which it counts.",
         _ => "Required: when the number was published for offers.",
     };

@@ -10,9 +10,10 @@
 //     minutes after its effective time is placed at its recording, since the clock that stated the effective time may have been slow.
 //   - A decision on what was known at an earlier moment leaves out what was recorded later. Of the second of that moment, what forbids
 //     counts and what permits does not.
-//   - A version replaces those placed before it. All versions that forbid and are not replaced count together. Recording times are whole
-//     seconds, so "the recording" is the end of that second for both sides, and of two versions placed at the same time the one that
-//     forbids wins.
+//   - A version replaces those placed before it, except that a registration only adds its categories: a keeper's file has a row for each.
+//     Only a removal, or a snapshot of the whole register, replaces registrations. All versions that forbid and are not replaced count
+//     together. Recording times are whole seconds, so "the recording" is the end of that second for both sides, and of two versions
+//     placed at the same time the one that forbids wins.
 //
 // Earlier program versions imported consents without a time and recorded them as captured at the moment of each import. Such a version is
 // recognised by its source, an import, and by being recorded in the second in which it took effect. It still permits, but it is placed
@@ -99,6 +100,42 @@ public static class VersionsInEffect
             decides[i] &= forbids ? Forbids(kind, entries[i]) : !found;
             found |= decides[i];
         }
+    }
+
+    /// <summary>Finds the categories that a number is registered for as of a time, without regard to clocks.</summary>
+    /// <param name="value">The value of a registration.</param>
+    /// <param name="at">Unix milliseconds.</param>
+    /// <param name="categories">Bits of the categories; 0 for all, and where versions were dropped.</param>
+    /// <returns><see cref="AsOf.Absent"/> if it is not registered, <see cref="AsOf.Cut"/> if that is not known any more.</returns>
+    public static AsOf TryRegistered(ReadOnlySpan<byte> value, long at, out uint categories)
+    {
+        var reader = new TimelineReader(FactKind.Registration, value);
+        var (found, ended) = (AsOf.Absent, false);
+        categories = 0;
+        while (reader.TryNext(out var version))
+        {
+            if (ended || version.Effective > at)
+            {
+                continue;
+            }
+
+            if (reader.Cut && reader.EntriesLeft == 0)
+            {
+                // Dropped versions lie between the last two.
+                (found, categories) = (found == AsOf.Absent ? AsOf.Cut : found, 0);
+                continue;
+            }
+
+            if (!version.Withdrawn)
+            {
+                categories = found == AsOf.Absent ? version.Categories : Union(categories, version.Categories);
+                found = AsOf.Found;
+            }
+
+            ended = Replaces(FactKind.Registration, version);
+        }
+
+        return reader.Complete ? found : AsOf.Unreadable;
     }
 
     private static AsOf TryFindSingle(FactKind kind, ref FactEntry entry, in CallMoment moment, out long standing)
@@ -198,7 +235,7 @@ public static class VersionsInEffect
         var replaced = long.MinValue;
         foreach (ref readonly var version in entries)
         {
-            if (version.Effective <= moment.At && !IsPending(version, moment) && WasKnown(kind, version, moment.Known))
+            if (Replaces(kind, version) && version.Effective <= moment.At && !IsPending(version, moment) && WasKnown(kind, version, moment.Known))
             {
                 replaced = Math.Max(replaced, Earliest(version));
             }
@@ -206,6 +243,12 @@ public static class VersionsInEffect
 
         return replaced;
     }
+
+    // A registration adds to those before it, unless it states what a whole snapshot of the register has.
+    private static bool Replaces(FactKind kind, in FactEntry version) =>
+        kind != FactKind.Registration || version.Withdrawn || (version.Marks & FactMarks.Snapshot) != 0;
+
+    private static uint Union(uint one, uint other) => one == 0 || other == 0 ? 0 : one | other;
 
     private static bool Counts(FactKind kind, in FactEntry version, in CallMoment moment, out long standing)
     {
@@ -243,7 +286,7 @@ public static class VersionsInEffect
         : newer with
         {
             Effective = older.Effective,
-            Categories = newer.Categories == 0 || older.Categories == 0 ? 0 : newer.Categories | older.Categories,
+            Categories = Union(newer.Categories, older.Categories),
             Marks = newer.Marks | older.Marks,
         };
 

@@ -102,11 +102,11 @@ public sealed class SnapshotLoad
 
             void Look(NumberPseudonym key, byte[] value)
             {
-                switch (Timeline.TryAsOf(FactKind.Registration, value, _date, out var entry))
+                switch (VersionsInEffect.TryRegistered(value, _date, out var categories))
                 {
                     case AsOf.Unreadable:
                         throw RedisFaults.Damaged();
-                    case AsOf.Found when !entry.Withdrawn:
+                    case AsOf.Found:
                         break;
                     default:
                         // Not registered, or its state is no longer known, so an entry of this snapshot is needed too.
@@ -121,7 +121,7 @@ public sealed class SnapshotLoad
                     return;
                 }
 
-                var same = _numbers.At(partition, index).Categories == entry.Categories;
+                var same = _numbers.At(partition, index).Categories == categories;
                 _steps[partition][index] = same ? Step.None : Step.Change;
                 unchanged += same ? 1 : 0;
                 changes += same ? 0 : 1;

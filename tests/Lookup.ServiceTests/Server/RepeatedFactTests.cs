@@ -195,7 +195,6 @@ public sealed class RepeatedFactTests(LookupServer server) : IClassFixture<Looku
     [InlineData("record relation +31612345678 --org acme --relation customer", "--since is missing")]
     [InlineData("record subscriber +31612345678 --subscriber legal_person", "--effective is missing")]
     [InlineData("record objection +31612345678 --org acme --withdrawn", "--effective is missing")]
-    [InlineData("record registration +31612345678 --register nl-bmnr --categories energy", "--since is missing")]
     public async Task Record_WhatCanPermitWithoutATime_IsAUsageError(string command, string message)
     {
         var run = await CliRun.Async([.. command.Split(' '), "--address", server.Host.GrpcAddress.ToString()]);

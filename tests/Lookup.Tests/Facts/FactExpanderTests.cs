@@ -228,7 +228,6 @@ public sealed class FactExpanderTests : IDisposable
         { nameof(WrongFacts.UndatedPublication), "effective" },
         { nameof(WrongFacts.UndatedSoleTrader), "effective" },
         { nameof(WrongFacts.UndatedLegalPerson), "effective" },
-        { nameof(WrongFacts.UndatedCategories), "registration.registered_since" },
         { nameof(WrongFacts.UndatedObjectionWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedRefusalWithdrawn), "effective" },
         { nameof(WrongFacts.UndatedReassignmentWithdrawn), "effective" },
@@ -373,7 +372,6 @@ public sealed class FactExpanderTests : IDisposable
         public static Fact UndatedPublication => Of(FactKind.PublishedForOffers);
         public static Fact UndatedSoleTrader => Of(FactKind.Subscriber) with { Subscriber = SubscriberType.SoleTrader };
         public static Fact UndatedLegalPerson => Of(FactKind.Subscriber) with { Subscriber = SubscriberType.LegalPerson };
-        public static Fact UndatedCategories => Registration with { Since = null, Categories = ["energy"] };
         public static Fact UndatedObjectionWithdrawn => Objection with { Withdrawn = true };
         public static Fact UndatedRefusalWithdrawn => Of(FactKind.Refusal) with { Organisation = "acme", Withdrawn = true };
         public static Fact UndatedAttemptWithdrawn => Of(FactKind.Attempt) with { Organisation = "acme", Withdrawn = true };

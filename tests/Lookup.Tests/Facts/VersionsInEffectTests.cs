@@ -94,11 +94,65 @@ public sealed class VersionsInEffectTests
         var all = new FactEntry { Effective = Noon - Hour, Recorded = Seconds(Noon - Hour) };
         var some = new FactEntry { Effective = Noon + (4 * Minute), Recorded = Seconds(Noon), Categories = 0b10 };
         var others = new FactEntry { Effective = Noon + Minute, Recorded = Seconds(Noon + Minute), Categories = 0b01 };
-        // One that is ahead adds to what it will replace.
         Assert.Equal(0u, Find(FactKind.Registration, Value(FactKind.Registration, all, some), Noon + Minute, false).Entry.Categories);
-        // It stands at its recording, so it takes nothing back that came after.
-        Assert.Equal(0b11u, Find(FactKind.Registration, Value(FactKind.Registration, all, some, others), Noon + Hour, false).Entry.Categories);
+        Assert.Equal(0b11u, Find(FactKind.Registration, Value(FactKind.Registration, some, others), Noon + Hour, false).Entry.Categories);
     }
+
+    // A row per category, each with its own date: whatever was registered stays so until it is removed.
+    [Fact]
+    public void TryFind_LaterRegistrationOfLess_TakesNothingAway()
+    {
+        var all = Registered(0, 0);
+        var one = Registered(1, 0b01);
+        var other = Registered(2, 0b10);
+        var removed = new FactEntry { Effective = Noon + (3 * Hour), Recorded = Seconds(Noon + (3 * Hour)), Withdrawn = true };
+        var again = Registered(4, 0b10);
+        Assert.Equal(0b11u, Categories(one, other));
+        Assert.Equal(0b11u, Categories(other, one));
+        Assert.Equal(0u, Categories(all, one, other));
+        Assert.True(Find(FactKind.Registration, Value(FactKind.Registration, one, other, removed), Noon + (9 * Hour), true).Entry.Withdrawn);
+        Assert.Equal(0b10u, Categories(all, one, removed, again));
+        // A snapshot states all that the register has for the number.
+        Assert.Equal(0b10u, Categories(all, one, other with { Marks = FactMarks.Snapshot }));
+        Assert.Equal(0b11u, Categories(all, other with { Marks = FactMarks.Snapshot }, Registered(4, 0b01)));
+        // As of an earlier time, only what was registered by then.
+        Assert.Equal(0b01u, Find(FactKind.Registration, Value(FactKind.Registration, one, other), Noon + Hour, true).Entry.Categories);
+
+        static FactEntry Registered(int hour, uint categories) =>
+            new() { Effective = Noon + (hour * Hour), Recorded = Seconds(Noon + (9 * Hour)), Categories = categories };
+
+        static uint Categories(params FactEntry[] entries)
+        {
+            var value = Value(FactKind.Registration, entries);
+            Assert.Equal(AsOf.Found, VersionsInEffect.TryRegistered(value, Noon + (9 * Hour), out var registered));
+            var (found, entry, _) = Find(FactKind.Registration, value, Noon + (9 * Hour), isNamed: true);
+            Assert.Equal((AsOf.Found, false, registered), (found, entry.Withdrawn, entry.Categories));
+            return registered;
+        }
+    }
+
+    // The model: the registrations since the last removal or snapshot, together.
+    [Fact]
+    public void TryRegistered_AnyTimeline_IsWhatTheVersionsAddUpTo() =>
+        Gen.Select(TimelineSamples.Entry.Array[1, 24], Gen.Int[-1, 13]).Sample((entries, hour) =>
+        {
+            var at = Noon + (hour * Hour);
+            var value = TimelineSamples.Fold(FactKind.Registration, entries);
+            var versions = TimelineSamples.ReadAll(FactKind.Registration, value, out var cut);
+            var found = VersionsInEffect.TryRegistered(value, at, out var categories);
+            var before = versions.Where(version => version.Effective <= at).ToArray();
+            var last = Array.FindIndex(before, version => version.Withdrawn || (version.Marks & FactMarks.Snapshot) != 0);
+            var counting = last < 0 ? before : [.. before[..(last + 1)].Where(version => !version.Withdrawn)];
+            if (cut && before.Length > 0 && (last < 0 || last == before.Length - 1))
+            {
+                Assert.Equal((before.Length == 1 ? AsOf.Cut : AsOf.Found, 0u), (found, categories));
+            }
+            else
+            {
+                Assert.Equal(counting.Length > 0 ? AsOf.Found : AsOf.Absent, found);
+                Assert.Equal(counting.Any(version => version.Categories == 0) ? 0 : counting.Aggregate(0u, (sum, version) => sum | version.Categories), categories);
+            }
+        });
 
     [Fact]
     public void TryFind_SubscriberAhead_ProtectsEarly()
