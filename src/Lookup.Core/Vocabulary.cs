@@ -16,7 +16,10 @@ public enum FactKind : byte
     /// its product group, if any.
     /// </summary>
     Consent = 3,
-    /// <summary>Relation; detail: <see cref="RelationKind"/>; scope: organisation and product group.</summary>
+    /// <summary>
+    /// Relation; detail: <see cref="RelationKind"/>; scope: organisation and product group. Its end is stored a second time, with the detail
+    /// combined with <see cref="FactId.Ended"/>.
+    /// </summary>
     Relation = 4,
     /// <summary>Type of the subscriber; scope: all.</summary>
     Subscriber = 5,

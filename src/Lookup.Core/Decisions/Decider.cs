@@ -19,13 +19,14 @@ public static class Decider
     /// <summary>The number of slots: the length of the spans that <see cref="Plan"/> and <see cref="Decide"/> use.</summary>
     public const int Slots = Slot.Count;
 
-    private const uint Attempts = (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsUnlabelled);
+    private const ulong Attempts = (1UL << Slot.AttemptsOwn) | (1UL << Slot.AttemptsGroup) | (1UL << Slot.AttemptsUnlabelled);
 
-    private const uint OfGroup =
-        (1u << Slot.ConsentGroup) | (1u << Slot.PublishedGroup) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsSpelled)
-        | (1u << Slot.AppointmentGroup) | (1u << Slot.ConsentSpelled);
+    private const ulong OfGroup =
+        (1UL << Slot.ConsentGroup) | (1UL << Slot.PublishedGroup) | (1UL << Slot.AttemptsGroup) | (1UL << Slot.AttemptsSpelled)
+        | (1UL << Slot.AppointmentGroup) | (1UL << Slot.ConsentSpelled) | (1UL << Slot.PublishedSpelled)
+        | (31UL << Slot.FirstRelationEnded) | (31UL << Slot.FirstRelationAny);
 
-    private const uint Spelled = (1u << Slot.AttemptsSpelled) | (1u << Slot.ConsentSpelled);
+    private const ulong Spelled = (1UL << Slot.AttemptsSpelled) | (1UL << Slot.ConsentSpelled) | (1UL << Slot.PublishedSpelled);
 
     private static readonly RuleText NoRegime =
         new(Layer.Policy, RuleText.OwnPolicy, "No regime is loaded for this country and time; calls that are not covered are not permitted.");
@@ -41,7 +42,7 @@ public static class Decider
         if (question.OrganisationGroup == question.Organisation)
         {
             // Without a group, the organisation's timeline already holds the attempts without one; a reservation is written to both.
-            wanted &= ~(question.Reserves ? OfGroup : OfGroup | (1u << Slot.AttemptsUnlabelled));
+            wanted &= ~(question.Reserves ? OfGroup : OfGroup | (1UL << Slot.AttemptsUnlabelled));
         }
         else if ((wanted & Spelled) != 0 && SpelledOf(question) == question.OrganisationGroup)
         {
@@ -130,7 +131,7 @@ public static class Decider
         question.SpelledGroup != 0 ? question.SpelledGroup : Scope.OfAnySpelling(question.OrganisationName, question.GroupName);
 
     // Bits of the slots that the rules, the organisation's own rules or a reservation need.
-    private static uint Wanted(Rules rules, in Question question) =>
+    private static ulong Wanted(Rules rules, in Question question) =>
         rules.Slots | (question.Own?.Slots ?? 0) | (question.Reserves ? Attempts : 0);
 
     /// <summary>Returns the slot of a timeline under other rules; -1 if those rules do not use it.</summary>
@@ -143,7 +144,7 @@ public static class Decider
 
         if (id.Kind != FactKind.Registration)
         {
-            return (Wanted(rules, question) & (1u << slot)) != 0 ? slot : -1;
+            return (Wanted(rules, question) & (1UL << slot)) != 0 ? slot : -1;
         }
 
         // The slot of a register depends on the rules.
@@ -181,6 +182,11 @@ public static class Decider
         Slot.AttemptsUnlabelled => new FactId(FactKind.Attempt, FactId.Unlabelled, question.Organisation),
         Slot.AttemptsAbandoned => new FactId(FactKind.Attempt, FactId.Abandoned, question.Organisation),
         Slot.Refusal => new FactId(FactKind.Refusal, 0, question.Organisation),
+        >= Slot.FirstRelationEnded and < Slot.FirstRelationAny => new FactId(
+            FactKind.Relation, (byte)(((int)RelationKind.Customer + slot - Slot.FirstRelationEnded) | FactId.Ended), SpelledOf(question)),
+        >= Slot.FirstRelationAny and < Slot.PublishedSpelled => new FactId(
+            FactKind.Relation, (byte)((int)RelationKind.Customer + slot - Slot.FirstRelationAny), question.Organisation),
+        Slot.PublishedSpelled => new FactId(FactKind.PublishedForOffers, 0, Scope.OfAnySpelling(question.GroupName)),
         _ => new FactId(FactKind.Reassignment, 0, Scope.All),
     };
 }

@@ -268,20 +268,39 @@ internal ref partial struct Evaluation<TTrace>
         var cannotTell = false;
         for (var left = permit.Relations; left != 0; left &= left - 1)
         {
-            var slot = Slot.FirstRelation + BitOperations.TrailingZeroCount(left) - (int)RelationKind.Customer;
-            if (Find(slot, FactKind.Relation, out var relation, out var standing, ref cannotTell)
+            var kind = BitOperations.TrailingZeroCount(left) - (int)RelationKind.Customer;
+            var isDoubtful = false;
+            if (Find(Slot.FirstRelation + kind, FactKind.Relation, out var relation, out var standing, ref isDoubtful)
                 && !relation.Withdrawn
                 && relation.Start <= _q.CallTime
                 && relation.Start < permit.BegunBefore
                 && (!permit.Later || Math.Min(relation.Start, standing) > threshold)
+                && !EndsEarlier(kind, standing, ref relation, ref isDoubtful)
                 && RelationCounts(permit, relation, ref until)
                 && IsOfThisSubscriber(Math.Min(relation.Start, standing), ref _relationFailure))
             {
                 return Lift.Yes;
             }
+
+            cannotTell |= isDoubtful;
         }
 
         return cannotTell ? Lift.CannotTell : Lift.No;
+    }
+
+    // A relation for a product group ends by what was recorded later, or of the same time, under another spelling of the group, and by
+    // withdrawing the relation without a group. True if it was withdrawn, or if that cannot be told.
+    private bool EndsEarlier(int kind, long standing, ref FactEntry relation, ref bool isDoubtful)
+    {
+        var isWithdrawn = Find(Slot.FirstRelationAny + kind, FactKind.Relation, out var any, out var anyStanding, ref isDoubtful)
+            && any.Withdrawn && anyStanding >= standing;
+        if (Find(Slot.FirstRelationEnded + kind, FactKind.Relation, out var ended, out var endedStanding, ref isDoubtful) && endedStanding >= standing)
+        {
+            isWithdrawn |= ended.Withdrawn;
+            relation = relation with { Until = Math.Min(relation.Until, ended.Until) };
+        }
+
+        return isWithdrawn || isDoubtful;
     }
 
     private bool RelationCounts(Permit permit, in FactEntry relation, ref long until)
@@ -346,16 +365,26 @@ internal ref partial struct Evaluation<TTrace>
         code = ReasonCode.PublishedForOffers;
         var cannotTell = false;
         var failure = default(Reason);
-        var published = (Find(Slot.PublishedGroup, FactKind.PublishedForOffers, out var group, out var standing, ref cannotTell)
-                && !group.Withdrawn && IsOfThisSubscriber(standing, ref failure))
-            || (Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, out standing, ref cannotTell)
-                && !any.Withdrawn && IsOfThisSubscriber(standing, ref failure));
+        var hasGroup = Find(Slot.PublishedGroup, FactKind.PublishedForOffers, out var group, out var groupStanding, ref cannotTell);
+        var hasAny = Find(Slot.PublishedAny, FactKind.PublishedForOffers, out var any, out var anyStanding, ref cannotTell);
+        var hasSpelled = Find(Slot.PublishedSpelled, FactKind.PublishedForOffers, out var spelled, out var spelledStanding, ref cannotTell);
+        if (cannotTell)
+        {
+            return Lift.CannotTell;
+        }
+
+        // As with consents: a withdrawal ends what was published before it, for the group in any spelling and in general.
+        var spelledBack = hasSpelled && spelled.Withdrawn ? spelledStanding : long.MinValue;
+        var groupBack = Math.Max(spelledBack, hasAny && any.Withdrawn ? anyStanding : long.MinValue);
+        var anyBack = Math.Max(spelledBack, hasGroup && group.Withdrawn ? groupStanding : long.MinValue);
+        var published = (hasGroup && !group.Withdrawn && groupStanding > groupBack && IsOfThisSubscriber(groupStanding, ref failure))
+            || (hasAny && !any.Withdrawn && anyStanding > anyBack && IsOfThisSubscriber(anyStanding, ref failure));
         if (published)
         {
             _trace.Note("The number is published for offers");
         }
 
-        return cannotTell ? Lift.CannotTell : published ? Lift.Yes : Lift.No;
+        return published ? Lift.Yes : Lift.No;
     }
 
     private readonly bool IsBinding(Limit limit) => ((int)_q.Layers & (1 << (int)limit.Text.Layer)) != 0;

@@ -31,8 +31,8 @@ public static class MeantName
 
                 return false;
             case FactKind.PublishedForOffers:
-                return name.SequenceEqual(question.GroupName);
-            case FactKind.Attempt or FactKind.Consent when id.Scope != question.Organisation && Scope.IsNameOfAnySpelling(question.OrganisationName, question.GroupName, name):
+                return name.SequenceEqual(question.GroupName) || Scope.IsNameOfAnySpelling(question.GroupName, name);
+            case FactKind.Attempt or FactKind.Consent or FactKind.Relation when id.Scope != question.Organisation && Scope.IsNameOfAnySpelling(question.OrganisationName, question.GroupName, name):
                 return true;
             default:
                 return question.GroupName.Length == 0 || id.Scope == question.Organisation

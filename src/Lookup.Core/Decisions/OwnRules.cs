@@ -37,7 +37,7 @@ public sealed class OwnRules
     {
         (Caps, PauseDays) = (caps, pauseDays);
         All = [.. caps.Select(CapRule), .. pauseDays > 0 ? [PauseRule(pauseDays)] : Array.Empty<Rule>()];
-        Slots = All.Aggregate(0u, (slots, rule) => slots | RegimeSet.SlotsOf(rule));
+        Slots = All.Aggregate(0UL, (slots, rule) => slots | RegimeSet.SlotsOf(rule));
     }
 
     /// <summary>The caps.</summary>
@@ -49,7 +49,7 @@ public sealed class OwnRules
     internal Rule[] All { get; }
 
     /// <summary>Bits of the fact slots that these rules need.</summary>
-    internal uint Slots { get; }
+    internal ulong Slots { get; }
 
     /// <summary>Makes the rules of an organisation; null if it sets none.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>

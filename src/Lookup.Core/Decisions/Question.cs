@@ -39,7 +39,7 @@ public readonly record struct Question
     public required ulong OrganisationGroup { get; init; }
 
     /// <summary>
-    /// Scope of the organisation and product group in any spelling, see <see cref="Scope.OfAnySpelling"/>; 0: not computed ahead.
+    /// Scope of the organisation and product group in any spelling, see <see cref="Scope.OfAnySpelling(string, string)"/>; 0: not computed ahead.
     /// </summary>
     public ulong SpelledGroup { get; init; }
 

@@ -56,6 +56,12 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
                 break;
             case FactKind.Relation:
                 AddForGroup((byte)fact.Relation);
+                if (fact.ProductGroup.Length > 0 && (fact.Withdrawn || fact.Until is not null))
+                {
+                    // An end counts for every spelling of the group.
+                    AddForSpellings((byte)((byte)fact.Relation | FactId.Ended));
+                }
+
                 break;
             case FactKind.Subscriber:
             case FactKind.Reassignment:
@@ -64,6 +70,11 @@ public sealed class FactExpander(IRegisterCatalog registers, NumberCipher cipher
             case FactKind.PublishedForOffers:
                 var subject = fact.ProductGroup.Length == 0 ? Scope.AllName : fact.ProductGroup;
                 Add(0, Scope.FromName(subject), subject);
+                if (fact.Withdrawn && Scope.OfAnySpelling(fact.ProductGroup) is var spelled && spelled != Scope.FromName(subject) && fact.ProductGroup.Length > 0)
+                {
+                    Add(0, spelled, Scope.NameOfAnySpelling(fact.ProductGroup));
+                }
+
                 break;
             case FactKind.Attempt:
                 Add(0, Scope.FromName(fact.Organisation), fact.Organisation);

@@ -30,6 +30,20 @@ public readonly record struct FactId(FactKind Kind, byte Detail, ulong Scope)
     /// </summary>
     public const byte Abandoned = 2;
 
+    /// <summary>
+    /// The bit in the detail of a relation that marks ends: versions that end it, under the common spelling of the product group
+    /// (<see cref="Facts.Scope.OfAnySpelling(string, string)"/>). They are stored in addition to the relation, and permit nothing.
+    /// </summary>
+    public const byte Ended = 8;
+
+    /// <summary>Whether all versions of the timeline are also in another one, which is the one to show.</summary>
+    public bool IsCopy => Kind switch
+    {
+        FactKind.Attempt => Detail == Unlabelled,
+        FactKind.Relation => (Detail & Ended) != 0,
+        _ => false,
+    };
+
     /// <summary>Writes the stored form into the first <see cref="Size"/> bytes.</summary>
     public void WriteTo(Span<byte> destination)
     {

@@ -68,7 +68,31 @@ public static class Scope
             : FromName(organisation, productGroup);
     }
 
-    /// <summary>Returns the name of <see cref="OfAnySpelling"/> in the store's registry.</summary>
+    /// <summary>Returns one scope for a product group of any organisation in all spellings; an empty group means all.</summary>
+    public static ulong OfAnySpelling(string productGroup)
+    {
+        Span<char> name = stackalloc char[MaxStackName];
+        return productGroup.Length == 0 ? All
+            : productGroup.Length <= name.Length && GroupSpelling.Write(productGroup, name) is > 0 and var length
+                ? KnownParts.TryGetValue(name[..length], out var scope) ? scope : HashAndCache(name[..length].ToString())
+                : FromName(productGroup);
+    }
+
+    /// <summary>Returns the name of <see cref="OfAnySpelling(string)"/> in the store's registry.</summary>
+    public static string NameOfAnySpelling(string productGroup)
+    {
+        Span<char> name = stackalloc char[MaxStackName];
+        return productGroup.Length <= name.Length && GroupSpelling.Write(productGroup, name) is > 0 and var length ? name[..length].ToString() : productGroup;
+    }
+
+    /// <summary>Returns whether a name is that of <see cref="OfAnySpelling(string)"/>.</summary>
+    internal static bool IsNameOfAnySpelling(string productGroup, ReadOnlySpan<char> name)
+    {
+        Span<char> expected = stackalloc char[MaxStackName];
+        return productGroup.Length <= expected.Length && name.SequenceEqual(expected[..GroupSpelling.Write(productGroup, expected)]);
+    }
+
+    /// <summary>Returns the name of <see cref="OfAnySpelling(string, string)"/> in the store's registry.</summary>
     public static string NameOfAnySpelling(string organisation, string productGroup)
     {
         Span<char> name = stackalloc char[MaxStackName];
@@ -77,7 +101,7 @@ public static class Scope
             : NameOf(organisation, productGroup);
     }
 
-    /// <summary>Returns whether a name is that of <see cref="OfAnySpelling"/>.</summary>
+    /// <summary>Returns whether a name is that of <see cref="OfAnySpelling(string, string)"/>.</summary>
     internal static bool IsNameOfAnySpelling(string organisation, string productGroup, ReadOnlySpan<char> name)
     {
         Span<char> expected = stackalloc char[MaxStackName];

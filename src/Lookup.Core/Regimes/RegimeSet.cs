@@ -393,7 +393,7 @@ public sealed class RegimeSet : IRegisterCatalog
             Zones = zones,
             TimeZone = zones[0].Id,
             All = [.. active],
-            Slots = active.Aggregate((1u << Slot.Subscriber) | (1u << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
+            Slots = active.Aggregate((1UL << Slot.Subscriber) | (1UL << Slot.Reassignment), (slots, rule) => slots | SlotsOf(rule)),
             Otherwise = regime.Otherwise,
             Exempt = regime.Exempt,
             Reassigned = regime.Reassigned,
@@ -446,20 +446,20 @@ public sealed class RegimeSet : IRegisterCatalog
         },
     };
 
-    private const uint Consents = (1u << Slot.ConsentGroup) | (1u << Slot.ConsentAny) | (1u << Slot.ConsentSpelled);
+    private const ulong Consents = (1UL << Slot.ConsentGroup) | (1UL << Slot.ConsentAny) | (1UL << Slot.ConsentSpelled);
 
-    internal static uint SlotsOf(Rule rule)
+    internal static ulong SlotsOf(Rule rule)
     {
         var slots = rule.Type switch
         {
-            RuleType.Objection => (1u << Slot.ObjectionOwn) | (1u << Slot.ObjectionAll),
-            RuleType.Register => 1u << (Slot.FirstRegister + rule.RegisterSlot),
-            RuleType.Attempts when rule.Abandoned => 1u << Slot.AttemptsAbandoned,
+            RuleType.Objection => (1UL << Slot.ObjectionOwn) | (1UL << Slot.ObjectionAll),
+            RuleType.Register => 1UL << (Slot.FirstRegister + rule.RegisterSlot),
+            RuleType.Attempts when rule.Abandoned => 1UL << Slot.AttemptsAbandoned,
             RuleType.Attempts when rule.PerSubject =>
-                (1u << Slot.AttemptsOwn) | (1u << Slot.AttemptsGroup) | (1u << Slot.AttemptsSpelled) | (1u << Slot.AttemptsUnlabelled),
-            RuleType.Attempts => 1u << Slot.AttemptsOwn,
-            RuleType.Refusal => 1u << Slot.Refusal,
-            _ => 0u,
+                (1UL << Slot.AttemptsOwn) | (1UL << Slot.AttemptsGroup) | (1UL << Slot.AttemptsSpelled) | (1UL << Slot.AttemptsUnlabelled),
+            RuleType.Attempts => 1UL << Slot.AttemptsOwn,
+            RuleType.Refusal => 1UL << Slot.Refusal,
+            _ => 0UL,
         };
         foreach (var permit in rule.Unless)
         {
@@ -467,19 +467,21 @@ public sealed class RegimeSet : IRegisterCatalog
             {
                 // Withdrawing the general consent also withdraws appointments.
                 PermitBy.Consent when permit.IsAppointment =>
-                    (1u << Slot.AppointmentGroup) | (1u << Slot.AppointmentAny) | Consents,
+                    (1UL << Slot.AppointmentGroup) | (1UL << Slot.AppointmentAny) | Consents,
                 PermitBy.Consent => Consents,
-                PermitBy.Relation => (uint)(permit.Relations >> (int)RelationKind.Customer) << Slot.FirstRelation,
-                _ => (1u << Slot.PublishedGroup) | (1u << Slot.PublishedAny),
+                PermitBy.Relation => OfRelations(permit, Slot.FirstRelation) | OfRelations(permit, Slot.FirstRelationEnded) | OfRelations(permit, Slot.FirstRelationAny),
+                _ => (1UL << Slot.PublishedGroup) | (1UL << Slot.PublishedAny) | (1UL << Slot.PublishedSpelled),
             };
             if (permit.Limits.Any(l => l.FirstContactMonths > 0))
             {
-                slots |= 1u << Slot.AttemptsOwn;
+                slots |= 1UL << Slot.AttemptsOwn;
             }
         }
 
         return slots;
     }
+
+    private static ulong OfRelations(Permit permit, int first) => (ulong)(permit.Relations >> (int)RelationKind.Customer) << first;
 
     /// <summary>The periods that the leading digits of a number select.</summary>
     /// <param name="Periods">The periods of the longest prefix within these digits.</param>

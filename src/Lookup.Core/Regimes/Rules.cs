@@ -45,7 +45,7 @@ public sealed class Rules
     internal RuleIndex Index { get; private init; } = new([]);
 
     /// <summary>Bits of the fact slots that the rules need.</summary>
-    internal uint Slots { get; init; }
+    internal ulong Slots { get; init; }
 
     /// <summary>Why a call that no rule forbids is permitted.</summary>
     internal RuleText Otherwise { get; init; } = Texts.OutsideTheRule;

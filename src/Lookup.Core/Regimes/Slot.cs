@@ -22,7 +22,7 @@ internal static class Slot
     internal const int PublishedAny = 14;
     internal const int AttemptsOwn = 15;
 
-    /// <summary>The attempts for the product group in any spelling; <see cref="Facts.Scope.OfAnySpelling"/>.</summary>
+    /// <summary>The attempts for the product group in any spelling; <see cref="Facts.Scope.OfAnySpelling(string, string)"/>.</summary>
     internal const int AttemptsGroup = 16;
     internal const int Refusal = 17;
     internal const int Reassignment = 18;
@@ -34,7 +34,18 @@ internal static class Slot
     /// <summary>The attempts recorded by earlier versions, under the spelling in the question.</summary>
     internal const int AttemptsSpelled = 23;
 
-    /// <summary>The withdrawals of consents for the product group under other spellings; <see cref="Facts.Scope.OfAnySpelling"/>.</summary>
+    /// <summary>The withdrawals of consents for the product group under other spellings; <see cref="Facts.Scope.OfAnySpelling(string, string)"/>.</summary>
     internal const int ConsentSpelled = 24;
-    internal const int Count = 25;
+
+    /// <summary>
+    /// The ends of relations for the product group under any spelling, in the order of RelationKind; <see cref="Facts.FactId.Ended"/>.
+    /// </summary>
+    internal const int FirstRelationEnded = 25;
+
+    /// <summary>The relations without a product group, whose withdrawal ends those with one; in the order of RelationKind.</summary>
+    internal const int FirstRelationAny = 30;
+
+    /// <summary>The withdrawals of publications for the product group under other spellings.</summary>
+    internal const int PublishedSpelled = 35;
+    internal const int Count = 36;
 }

@@ -197,8 +197,7 @@ internal sealed class FactEndpoint(
             {
                 foreach (var timeline in await reader.ReadAllAsync(cipher.Encrypt(number), call.Token))
                 {
-                    // These are also in the timeline of all attempts of the organisation.
-                    if (timeline.Id is { Kind: FactKind.Attempt, Detail: FactId.Unlabelled })
+                    if (timeline.Id.IsCopy)
                     {
                         continue;
                     }

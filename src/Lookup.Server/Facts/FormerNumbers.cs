@@ -64,8 +64,7 @@ internal sealed class FormerNumbers(FactStore store, NumberCipher cipher, Regime
         var now = new CallMoment(clock.GetUtcNow().ToUnixTimeMilliseconds(), IsNamed: false);
         foreach (var timeline in await store.Reader.ReadAllAsync(number.Key, cancellation))
         {
-            // These are also in the timeline of all attempts of the organisation.
-            if (timeline.Id is not { Kind: FactKind.Attempt, Detail: FactId.Unlabelled }
+            if (!timeline.Id.IsCopy
                 && !await _resolver.AddAsync(known, timeline.Id, timeline.Value, timeline.Details, now, cancellation))
             {
                 throw new StoreUnavailableException(StoreFault.Damaged, "A stored fact is damaged and cannot be read.");

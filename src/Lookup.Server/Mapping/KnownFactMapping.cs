@@ -50,7 +50,7 @@ internal static class KnownFactMapping
                 {
                     Organisation = organisation,
                     ProductGroup = group,
-                    Relation_ = (V1.RelationKind)id.Detail,
+                    Relation_ = (V1.RelationKind)(id.Detail & ~FactId.Ended),
                     Since = FieldFaults.ToTimestamp(entry.Start),
                     Until = Until(entry),
                     LastTransaction = entry.LastTransaction == 0 ? null : FieldFaults.ToTimestamp(entry.LastTransaction),

@@ -32,4 +32,45 @@ public sealed class GroupWithdrawalTests(LookupServer server) : IClassFixture<Lo
         var decision = (await server.Lookup.CheckAsync(request)).Decision;
         Assert.Equal((Verdict.Deny, ReasonCode.ConsentWithdrawn), (decision.Verdict, decision.Reasons[0].Code));
     }
+
+    [Theory]
+    [InlineData("solar-panel", "solar_panel", true)]
+    [InlineData("solar-panel", "solar_panel", false)]
+    [InlineData("solarpanel", "solar_panels", false)]
+    [InlineData("solar-panel", "", true)]
+    public async Task EndOfARelation_InAnySpelling_Denies(string group, string ended, bool isWithdrawn)
+    {
+        var organisation = $"group-{Interlocked.Increment(ref _next)}";
+        var number = Samples.NewNumber();
+        var request = new CheckRequest { Number = number, Question = Samples.Question(organisation) };
+        request.Question.ProductGroup = group;
+        await server.Facts.RecordFactsAsync(Samples.Record(Relation(group)));
+        Assert.Equal(Verdict.Allow, (await server.Lookup.CheckAsync(request)).Decision.Verdict);
+
+        var end = Relation(ended);
+        end.Withdrawn = isWithdrawn;
+        end.Effective = isWithdrawn ? Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddYears(-4)) : null;
+        end.Relation.Until = isWithdrawn ? null : Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddYears(-4));
+        await server.Facts.RecordFactsAsync(Samples.Record(end));
+        Assert.Equal(Verdict.Deny, (await server.Lookup.CheckAsync(request)).Decision.Verdict);
+
+        // The stored copy of the end is not listed as a relation of its own.
+        var listed = await server.Facts.ListFactsAsync(new ListFactsRequest { Number = number });
+        Assert.Equal(group == ended ? 1 : 2, listed.Facts.Count);
+
+        Fact Relation(string of) => new()
+        {
+            Number = number,
+            Source = "test",
+            Relation = new Relation
+            {
+                Organisation = organisation,
+                ProductGroup = of,
+                Relation_ = RelationKind.Customer,
+                Since = Timestamp.FromDateTimeOffset(ShiftedClock.Afternoon.AddYears(-6)),
+                NumberObtainedAtSale = true,
+                OptOutOffered = true,
+            },
+        };
+    }
 }

@@ -145,13 +145,33 @@ internal sealed class Situation
 
     internal Situation Relation(
         RelationKind kind, string since, string? until = null, string? group = null,
-        FactMarks marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered) =>
-        Record(FactKind.Relation, (byte)kind, Scope.FromName("o", group ?? Group), new FactEntry
+        FactMarks marks = FactMarks.ObtainedAtSale | FactMarks.OptOutOffered, bool withdrawn = false)
+    {
+        var entry = new FactEntry
         {
             Effective = At(since),
+            Withdrawn = withdrawn,
             Until = until is null ? FactEntry.Open : At(until),
             Marks = marks,
-        });
+        };
+        if ((group ?? Group).Length > 0 && (withdrawn || until is not null))
+        {
+            Record(FactKind.Relation, (byte)((byte)kind | FactId.Ended), Scope.OfAnySpelling("o", group ?? Group), entry);
+        }
+
+        return Record(FactKind.Relation, (byte)kind, Scope.FromName("o", group ?? Group), entry);
+    }
+
+    internal Situation Published(string at, string group = "", bool withdrawn = false)
+    {
+        var entry = new FactEntry { Effective = At(at), Withdrawn = withdrawn };
+        if (withdrawn && group.Length > 0)
+        {
+            Record(FactKind.PublishedForOffers, 0, Scope.OfAnySpelling(group), entry);
+        }
+
+        return Record(FactKind.PublishedForOffers, 0, group.Length == 0 ? Scope.All : Scope.FromName(group), entry);
+    }
 
     internal Situation Registered(string register, string since, uint categories = 0) =>
         Record(FactKind.Registration, 0, Scope.FromName(register), new FactEntry { Effective = At(since), Categories = categories });
