@@ -23,8 +23,8 @@ internal sealed record ReadingRules(IReadOnlyDictionary<Field, DateText>? Dates 
     /// <summary>Whether the organisations are campaigns of VICIdial, and its system-wide list.</summary>
     public bool HasCampaigns { get; init; }
 
-    /// <summary>Why withdrawals are rejected; null: they are not.</summary>
-    public string? WithdrawalFault { get; init; }
+    /// <summary>Whether several lists count for one organisation. A removal from one of them would lift the objections of the others.</summary>
+    public bool SharesLists { get; init; }
 
     public YesNo FlagsOf(Field field) => field == Field.Withdrawn && Withdrawals is { } words ? words : YesNo.Any;
 }
@@ -163,9 +163,9 @@ internal sealed class FactMapper
             Fault(Field.Number, "the number is missing");
         }
 
-        if (fact.Withdrawn && _rules.WithdrawalFault is { } reason)
+        if (fact.Withdrawn && _rules.SharesLists)
         {
-            Fault(Field.Withdrawn, reason);
+            Fault(Field.Withdrawn, $"a delete counts for one list, and would lift what other lists and sources recorded for {Text(Field.Organisation)}: use --map organisation=campaign_id, or {WithdrawCommand(Text(Field.Organisation))}");
         }
 
         SetKind(fact);
@@ -223,7 +223,7 @@ internal sealed class FactMapper
             _record[Field.Organisation] = "*";
             if (IsFlag(Field.Withdrawn, true))
             {
-                Fault(Field.Withdrawn, $"a delete from the system-wide list {SystemList} is not imported: it would withdraw objections to all organisations from other sources too; use 'lookup record objection NUMBER --org * --withdrawn'");
+                Fault(Field.Withdrawn, $"a delete from the system-wide list {SystemList} is not imported: it would withdraw objections to all organisations from other sources too; use {WithdrawCommand("'*'")}");
             }
         }
         else if (!FieldFaults.IsName(campaign))
@@ -231,6 +231,8 @@ internal sealed class FactMapper
             Fault(Field.Organisation, $"the campaign '{campaign}' is not an organisation's name (1 to 64 characters of [a-z0-9._-]): import its lines alone, with --set organisation=NAME");
         }
     }
+
+    private static string WithdrawCommand(string organisation) => $"`lookup record objection NUMBER --org {organisation} --withdrawn --effective TIME`";
 
     private bool TryKind()
     {

@@ -175,7 +175,7 @@ internal sealed class ImportFileOptions
             var rules = new ReadingRules(dates, columns is { IsChangeList: true } ? preset!.Withdrawals : null)
             {
                 HasCampaigns = isList,
-                WithdrawalFault = columns is { IsChangeList: true, List: not null } && !isList ? WithdrawalFault(parsed, input, maps, sets, ignores, columns) : null,
+                SharesLists = preset is { HasLists: true } && !isList,
             };
             return new ImportPlan(
                 reader, map, Zone(parsed, register), rules, columns is { IsChangeList: true },
@@ -186,37 +186,6 @@ internal sealed class ImportFileOptions
             reader.Dispose();
             throw;
         }
-    }
-
-    /// <summary>Returns why a delete cannot be imported: all lists count for one organisation, so it would withdraw what another list still forbids.</summary>
-    private string? WithdrawalFault(ParseResult parsed, InputFile input, string[] maps, string[] sets, string[] ignores, PresetColumns columns)
-    {
-        const string Fix = "import each list alone, or use --map organisation=campaign_id";
-        if (input.Path is null)
-        {
-            return $"standard input may have several lists, and a delete from one would lift the objections of the others: save it as a file, and {Fix}";
-        }
-
-        // The actor holds the list; its own column is not needed here.
-        var map = new ColumnMap(
-            [.. maps.Where(text => !text.StartsWith("actor=", StringComparison.OrdinalIgnoreCase) && !IsOf(text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..])), $"actor={columns.List}"],
-            [.. sets.Where(text => !text.StartsWith("actor=", StringComparison.OrdinalIgnoreCase))], [.. ignores.Where(column => !IsOf(column)), "*"]);
-        using var again = Open(parsed, Stream.Null);
-        using var reader = Reader(parsed, again, map, columns.HasHeader);
-        var record = new ImportRecord();
-        string? first = null;
-        while (reader.Read(record))
-        {
-            var list = record[Field.Actor] ?? "";
-            if ((first ??= list) != list)
-            {
-                return $"the file has the lists '{first}' and '{list}', and a delete from one would lift the objections of the other: {Fix}";
-            }
-        }
-
-        return null;
-
-        bool IsOf(string column) => column.Equals(columns.List, StringComparison.OrdinalIgnoreCase);
     }
 
     private AnswerNumbers Cleaned(ParseResult parsed, ColumnMap map, bool hasHeader)

@@ -97,7 +97,7 @@ internal sealed class ListPreset
         },
         new("vicidial-dnc", "VICIdial DNC table", "the columns of vicidial_dnc, vicidial_campaign_dnc or vicidial_dnc_log, with prefixes such as 313XXXXXXX", Vicidial)
         {
-            Withdrawals = new YesNo(["delete"], ["add"]),
+            Withdrawals = new YesNo(["delete"], ["add"]), HasLists = true,
         },
     ];
 
@@ -133,6 +133,9 @@ internal sealed class ListPreset
 
     /// <summary>Time zone of the keeper; null: must be stated for times without an offset.</summary>
     public string? Zone { get; private init; }
+
+    /// <summary>Whether the keeper has several lists, and a removal means one of them.</summary>
+    public bool HasLists { get; private init; }
 
     /// <summary>Whether the keeper's archives have a file for each part of the list.</summary>
     public bool JoinsMembers { get; private init; }
