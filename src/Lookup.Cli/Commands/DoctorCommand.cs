@@ -4,6 +4,7 @@ using Lookup.Cli.Hosting;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
 using Lookup.Client;
+using Lookup.Core.Blocks;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Redis;
@@ -63,7 +64,7 @@ internal sealed class DoctorCommand : CliCommand
             : await ExamineStoreAsync(_store.Get(parsed, defaultFolder: null), ct);
         if (file is not null && findings.All(finding => finding.Level != FindingLevel.Fail))
         {
-            findings = [.. findings, await WriteFormerNumbersAsync(_store.Get(parsed, defaultFolder: null), parsed, file, ct)];
+            findings = [.. findings, .. await WriteFormerNumbersAsync(_store.Get(parsed, defaultFolder: null), parsed, file, ct)];
         }
 
         findings = [.. findings, Rules(parsed)];
@@ -146,10 +147,31 @@ internal sealed class DoctorCommand : CliCommand
         }
     }
 
-    private async Task<Finding> WriteFormerNumbersAsync(StoreSettings settings, ParseResult parsed, string file, CancellationToken ct)
+    private async Task<IReadOnlyList<Finding>> WriteFormerNumbersAsync(StoreSettings settings, ParseResult parsed, string file, CancellationToken ct)
     {
         await using var store = await OpenStore.OpenAsync(settings, Shell.Clock, ct);
         var former = new FormerNumbers(store.Store, store.Cipher, RegimeFolder.Load(parsed.GetValue(_regimes)), Shell.Clock);
+        return [await WriteFactsAsync(former, file, ct), Blocks(await former.BlocksAsync(ct))];
+    }
+
+    private static Finding Blocks(IReadOnlyList<NumberBlock> blocks)
+    {
+        const int Shown = 3;
+        if (blocks.Count == 0)
+        {
+            return new Finding(FindingLevel.Ok, "blocks", "Every block names numbers of a numbering plan.");
+        }
+
+        var names = string.Join(", ", blocks.Take(Shown).Select(block => $"{block.Range} of {block.Organisation}"));
+        return new Finding(
+            FindingLevel.Warn,
+            "blocks",
+            $"{blocks.Count:N0} blocks name numbers that are in no numbering plan of this version: {names}{(blocks.Count > Shown ? " …" : "")}. Where they are another form of valid numbers, they forbid calls to those; else they forbid none.",
+            "'lookup record block' with the same numbers records them as checks read them, or reports why no number has them. The present block remains and does no harm.");
+    }
+
+    private static async Task<Finding> WriteFactsAsync(FormerNumbers former, string file, CancellationToken ct)
+    {
         var numbers = await former.FindAsync(ct);
         if (numbers.Count == 0)
         {

@@ -52,11 +52,12 @@ public static class BlockPattern
     /// <param name="text">With or without +, spaces and punctuation.</param>
     /// <param name="region">ISO 3166 code of two letters for a national form; null or empty for none.</param>
     /// <param name="range">The numbers.</param>
+    /// <param name="written">The integers as written; others than the numbers if the text is another form of them.</param>
     /// <param name="fault">Why the text is not a pattern.</param>
-    public static bool TryParse(string text, string? region, out BlockRange range, [NotNullWhen(false)] out string? fault)
+    public static bool TryParse(string text, string? region, out BlockRange range, out BlockRange written, [NotNullWhen(false)] out string? fault)
     {
         ArgumentNullException.ThrowIfNull(text);
-        range = default;
+        (range, written) = (default, default);
         if (!TryScan(text, out var digits, out var varying, out var isPrefix, out var isInternational, out fault))
         {
             return false;
@@ -79,23 +80,28 @@ public static class BlockPattern
             return false;
         }
 
-        if (WhyEmpty(prefix, isPrefix ? null : varying) is { } why)
+        written = RangeOf(prefix);
+        if (!TryPlan(ref prefix, isPrefix ? null : varying, out fault))
         {
-            fault = why;
             return false;
         }
 
-        var size = Digits.PowersOfTen[isPrefix ? 0 : varying];
-        range = isPrefix ? new BlockRange(prefix, prefix, IsPrefix: true) : new BlockRange(prefix * size, (prefix * size) + size - 1, IsPrefix: false);
+        range = RangeOf(prefix);
         return true;
+
+        BlockRange RangeOf(ulong start)
+        {
+            var size = Digits.PowersOfTen[isPrefix ? 0 : varying];
+            return isPrefix ? new BlockRange(start, start, IsPrefix: true) : new BlockRange(start * size, (start * size) + size - 1, IsPrefix: false);
+        }
     }
 
-    /// <summary>Reads the first and the last number of a range; see <see cref="TryParse(string, string?, out BlockRange, out string?)"/>.</summary>
-    public static bool TryParse(string first, string last, string? region, out BlockRange range, [NotNullWhen(false)] out string? fault)
+    /// <summary>Reads the first and the last number of a range; see <see cref="TryParse(string, string?, out BlockRange, out BlockRange, out string?)"/>.</summary>
+    public static bool TryParse(string first, string last, string? region, out BlockRange range, out BlockRange written, [NotNullWhen(false)] out string? fault)
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(last);
-        range = default;
+        (range, written) = (default, default);
         if (!TryScan(first, out var from, out var varying, out var isPrefix, out var isInternational, out fault)
             || !TryScan(last, out var to, out var alsoVarying, out var isAlsoPrefix, out var isAlsoInternational, out fault))
         {
@@ -140,15 +146,39 @@ public static class BlockPattern
             return false;
         }
 
-        if (WhyEmpty(prefix, left) is { } why)
+        var size = Digits.PowersOfTen[left];
+        written = new BlockRange((prefix * size) + low, (prefix * size) + high, IsPrefix: false);
+        if (!TryPlan(ref prefix, left, out fault))
         {
-            fault = why;
             return false;
         }
 
-        var size = Digits.PowersOfTen[left];
         range = new BlockRange((prefix * size) + low, (prefix * size) + high, IsPrefix: false);
         return true;
+    }
+
+    /// <summary>Returns whether no number is as a range is written, so that it covers none, or those of which it is another form.</summary>
+    public static bool IsOutsidePlan(BlockRange range)
+    {
+        var (prefix, varying) = (range.First, 0);
+        for (var last = range.Last; prefix != last; varying++)
+        {
+            (prefix, last) = (prefix / 10, last / 10);
+        }
+
+        return WhyEmpty(prefix, range.IsPrefix ? null : varying) is NoPrefix or NoNumber;
+    }
+
+    // Digits that no number begins with may be another form of those that numbers begin with.
+    private static bool TryPlan(ref ulong prefix, int? varying, [NotNullWhen(false)] out string? fault)
+    {
+        fault = WhyEmpty(prefix, varying);
+        if (fault is NoPrefix or NoNumber && TryNational($"+{prefix}", varying, null, out var value, out _) && WhyEmpty(value, varying) is null)
+        {
+            (prefix, fault) = (value, null);
+        }
+
+        return fault is null;
     }
 
     /// <summary>Returns whether a range covers more than half of the numbers of a calling code, at least of those of one length.</summary>
@@ -292,7 +322,7 @@ public static class BlockPattern
     private static ulong PadTo(ulong prefix, int? varying) => prefix * Digits.PowersOfTen[varying ?? Math.Max(0, 10 - Digits.Count(prefix))];
 
     // The parser knows the forms of the region: the pattern is read as its numbers are, with some digits in place of X.
-    private static bool TryNational(string digits, int? varying, string region, out ulong prefix, [NotNullWhen(false)] out string? fault)
+    private static bool TryNational(string digits, int? varying, string? region, out ulong prefix, [NotNullWhen(false)] out string? fault)
     {
         ulong? agreed = null;
         var random = new Random(digits.Length);
@@ -331,7 +361,7 @@ public static class BlockPattern
         prefix = agreed ?? 0;
         fault = agreed is 0 ? ExitCode
             : agreed is not null ? null
-            : $"No number of {region.ToUpperInvariant()} has this form: check the digits and how many vary, or write it with + and the country calling code.";
+            : $"No number of {region?.ToUpperInvariant()} has this form: check the digits and how many vary, or write it with + and the country calling code.";
         return fault is null;
     }
 }

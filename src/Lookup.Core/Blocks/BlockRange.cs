@@ -15,17 +15,8 @@ public readonly record struct BlockRange(ulong First, ulong Last, bool IsPrefix)
     private const char Placeholder = 'X';
     private const char AnyEnd = '*';
 
-    /// <summary>Returns whether the range covers a number.</summary>
-    public bool Covers(ulong number)
-    {
-        if (!IsPrefix)
-        {
-            return number >= First && number <= Last;
-        }
-
-        var more = Digits.Count(number) - Digits.Count(First);
-        return more >= 0 && more < Digits.PowersOfTen.Length && number / Digits.PowersOfTen[more] == First;
-    }
+    /// <summary>Returns whether the range covers a number, in any form of it.</summary>
+    public bool Covers(ulong number) => Intervals().Any(interval => number >= interval.First && number <= interval.Last);
 
     /// <summary>Formats the range as people write it: "+1313XXXXXXX", "+49151*", or "+31201234500 to +31201234699".</summary>
     public override string ToString()
@@ -47,8 +38,14 @@ public readonly record struct BlockRange(ulong First, ulong Last, bool IsPrefix)
         return string.Create(CultureInfo.InvariantCulture, $"+{First} to +{Last}");
     }
 
-    /// <summary>Returns the intervals of integers that it covers: one, or one for each length of a number with the prefix.</summary>
-    internal IEnumerable<(ulong First, ulong Last)> Intervals()
+    /// <summary>
+    /// Returns the intervals of integers that it covers: one, or one for each length of a number with the prefix, and the numbers of which
+    /// these are another form. A block was recorded under such a form before the form became the number.
+    /// </summary>
+    internal IEnumerable<(ulong First, ulong Last)> Intervals() =>
+        AsWritten().SelectMany(interval => NumberPlan.ValuesOfForms(interval.First, interval.Last).Prepend(interval));
+
+    private IEnumerable<(ulong First, ulong Last)> AsWritten()
     {
         if (!IsPrefix)
         {

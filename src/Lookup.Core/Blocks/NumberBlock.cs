@@ -13,6 +13,9 @@ public sealed class NumberBlock
     /// <summary>The most entries of a block. Recording more merges the oldest, so that no forbidden time is lost.</summary>
     public const int MaxEntries = 32;
 
+    // Imports that are known to have recorded the same, and can be reverted.
+    private const int MaxImports = 2;
+
     private const FactKind Kind = (FactKind)15;
 
     private readonly BlockEntry[] _entries;
@@ -64,20 +67,26 @@ public sealed class NumberBlock
         return false;
     }
 
+    /// <summary>Returns whether an entry is in force that forbids as much as another.</summary>
+    public bool Includes(BlockEntry other) => Array.Exists(_entries, entry => IsInForceFor(entry, other));
+
     /// <summary>Returns the block with a further entry; this one if the same source has recorded as much already.</summary>
     public NumberBlock With(BlockEntry added)
     {
-        foreach (var entry in _entries)
+        var same = Array.FindAll(_entries, entry => IsInForceFor(entry, added));
+        if (Array.Exists(same, entry => entry.Source == added.Source || !FactSource.IsImport(entry.Source)))
         {
-            // A recording by another import must survive the revert of the first.
-            if (entry.Removal is null && entry.From <= added.From && entry.Until >= added.Until
-                && (entry.Source == added.Source || !FactSource.IsImport(entry.Source)))
-            {
-                return this;
-            }
+            return this;
         }
 
+        // A recording by another import must survive the revert of the first. A list that is imported every night must not add an entry each time.
         var all = new List<BlockEntry>(_entries) { added };
+        if (same.Length == MaxImports)
+        {
+            all.RemoveAll(entry => entry == added || Array.IndexOf(same, entry) >= 0);
+            all.Add(same[0] with { Until = same.Max(entry => entry.Until), Recorded = same.Min(entry => entry.Recorded), Source = FactSource.Others });
+        }
+
         all.Sort((one, other) => one.From.CompareTo(other.From));
         while (all.Count > MaxEntries)
         {
@@ -116,6 +125,9 @@ public sealed class NumberBlock
         text.CopyTo(value, 2 * sizeof(ulong));
         return (new FactId(Kind, Range.IsPrefix ? (byte)1 : (byte)0, Scope.FromName(Organisation)), value);
     }
+
+    private static bool IsInForceFor(in BlockEntry entry, in BlockEntry other) =>
+        entry.Removal is null && entry.From <= other.From && entry.Until >= other.Until;
 
     // The two oldest become one that forbids at least as long as both, that no revert removes, and that was known as early as the first.
     private static void Merge(List<BlockEntry> entries)

@@ -35,11 +35,13 @@ internal static class NumberPlan
     private static readonly int[] ByHead = new int[Heads];
     private static readonly int[] ByDigit;
     private static readonly CallingCode[] Codes;
+    private static readonly OtherForm[] OtherForms;
 
     static NumberPlan()
     {
         var source = new NumberPlanSource();
         Codes = source.Codes;
+        OtherForms = [.. source.OtherForms];
         ByDigit = new Table(source.Sets).Fill(source.Numbers, ByHead);
     }
 
@@ -80,6 +82,25 @@ internal static class NumberPlan
         }
 
         return lengths;
+    }
+
+    /// <summary>Returns the numbers of which some integers are another form, such as +33 692... of +262 692...</summary>
+    /// <param name="first">The first integer.</param>
+    /// <param name="last">The last integer.</param>
+    internal static IEnumerable<(ulong First, ulong Last)> ValuesOfForms(ulong first, ulong last)
+    {
+        var (from, to) = (0, OtherForms.Length);
+        while (from < to)
+        {
+            var middle = (from + to) / 2;
+            (from, to) = OtherForms[middle].Last < first ? (middle + 1, to) : (from, middle);
+        }
+
+        for (; from < OtherForms.Length && OtherForms[from].First <= last; from++)
+        {
+            var form = OtherForms[from];
+            yield return (form.Value + Math.Max(first, form.First) - form.First, form.Value + Math.Min(last, form.Last) - form.First);
+        }
     }
 
     /// <summary>Returns the calling code of a number.</summary>
@@ -202,6 +223,12 @@ internal static class NumberPlan
             : (code.Lengths & (bit - 1)) == 0 ? NumberFault.TooShort
             : NumberFault.ImpossibleLength;
     }
+
+    /// <summary>Integers that are another form of a number: no subscriber has them as a value.</summary>
+    /// <param name="First">The first of them.</param>
+    /// <param name="Last">The last of them.</param>
+    /// <param name="Value">The number of which the first is a form; those of the others follow it.</param>
+    internal readonly record struct OtherForm(ulong First, ulong Last, ulong Value);
 
     /// <summary>The calling code for each first three digits of a number.</summary>
     /// <param name="Code">The calling code; 0 for none.</param>

@@ -27,6 +27,14 @@ internal sealed class NumberPlanSource
     private const string SaintPierreInFrance = @"508[2-9]\d{5}";
     private const string OverseasLines = @"[2567]\d{8}";
 
+    private const string SaintPierre = "508";
+
+    // Digits of the lines of San Marino behind 0549, of Northern Ireland behind 48, and of a French number.
+    private const int SanMarinoDigits = 6;
+    private const int NorthernIrelandDigits = 8;
+    private const int SaintPierreDigits = 6;
+    private const int FrenchDigits = 9;
+
     // Special and VoIP numbers are one in all of France, and the metadata has many of them under several codes: +33 is their value.
     private const string NumbersOfAllFrance = @"[89]\d{8}";
     internal static readonly int[] OverseasCodes = [262, 508, 590, 594, 596];
@@ -92,6 +100,8 @@ internal sealed class NumberPlanSource
             Codes.AsSpan(code * width, width).Fill(new NumberPlan.CallingCode((short)code, Lengths(national), trunkZero));
             Numbers = Sets.Union(Numbers, DigitPattern.Compile(code.ToString(CultureInfo.InvariantCulture), Sets, national));
         }
+
+        AddOtherForms(util);
     }
 
     /// <summary>The sets that <see cref="Numbers"/> refers to.</summary>
@@ -102,6 +112,47 @@ internal sealed class NumberPlanSource
 
     /// <summary>The calling code for each first three digits.</summary>
     internal NumberPlan.CallingCode[] Codes { get; } = new NumberPlan.CallingCode[1000];
+
+    /// <summary>Ranges that are left out because their numbers have another value, ascending.</summary>
+    internal List<NumberPlan.OtherForm> OtherForms { get; } = [];
+
+    private void AddOtherForms(PhoneNumberUtil util)
+    {
+        Add($"{Italy}{SanMarinoInItaly}", "3780549", SanMarinoDigits);
+        Add($"{Ireland}{NorthernIrelandInIreland}", "4428", NorthernIrelandDigits);
+        Add($"{France}{SaintPierre}", SaintPierre, SaintPierreDigits);
+        var french = NationalNumbers(util, France);
+        foreach (var code in OverseasCodes)
+        {
+            var numbers = NationalNumbers(util, code);
+            AddEach(Sets.Intersect(Sets.Intersect(numbers, french), DigitPattern.Compile(NumbersOfAllFrance, Sets)), (ulong)code, France, FrenchDigits);
+            var lines = Sets.Except(Sets.Intersect(numbers, DigitPattern.Compile(OverseasLines, Sets)), DigitPattern.Compile(SaintPierreInFrance, Sets));
+            AddEach(lines, France, (ulong)code, FrenchDigits);
+        }
+
+        OtherForms.Sort((one, other) => one.First.CompareTo(other.First));
+
+        void Add(string form, string value, int rest) => AddAll(
+            ulong.Parse(form, CultureInfo.InvariantCulture), ulong.Parse(value, CultureInfo.InvariantCulture), Digits.PowersOfTen[rest]);
+
+        void AddAll(ulong form, ulong value, ulong size) => OtherForms.Add(new NumberPlan.OtherForm(form * size, (form * size) + size - 1, value * size));
+
+        // As few ranges as the patterns allow: those behind a prefix, once all digits may follow it.
+        void AddEach(int set, ulong form, ulong value, int rest)
+        {
+            if (set == StringsOfLengths([rest]))
+            {
+                AddAll(form, value, Digits.PowersOfTen[rest]);
+            }
+            else if (set != DigitSets.None)
+            {
+                for (var digit = 0; digit < 10; digit++)
+                {
+                    AddEach(Sets.After(set, digit), (form * 10) + (ulong)digit, (value * 10) + (ulong)digit, rest - 1);
+                }
+            }
+        }
+    }
 
     // Follows PhoneNumberUtil.IsValidNumber: a region with leading digits is the only one for numbers that begin with them; among the others,
     // the first that has the number counts.

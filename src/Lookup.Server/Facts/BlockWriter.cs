@@ -47,7 +47,7 @@ internal sealed class BlockWriter(
         {
             var block = blocks[i];
             var faults = new List<FieldFault>();
-            var (range, entry) = BlockMapping.Map(block, isRemoval, now, faults);
+            var (range, written, entry) = BlockMapping.Map(block, isRemoval, now, faults);
             checks.CheckGrant(block.Organisation, "organisation", faults);
             var source = faults.Count > 0 ? null : await checks.SourceIdAsync(block.Source, block.Actor, forbids: !isRemoval, faults, cancellation);
             if (source is null)
@@ -56,10 +56,20 @@ internal sealed class BlockWriter(
                 continue;
             }
 
-            places.Add(i);
-            changes.Add(new BlockChange(block.Organisation, range, isRemoval
-                ? known => known.Without(new BlockRemoval(now, entry.Recorded, source.Value, entry.Reason))
-                : known => known.With(entry with { Source = source.Value })));
+            var place = i;
+            outcomes[place] = new BlockOutcome(V1.BlockResult.Types.Outcome.Unchanged, range.ToString(), []);
+            // A block that an earlier version recorded has the numbers as written.
+            foreach (var numbers in isRemoval && written != range ? [range, written] : (BlockRange[])[range])
+            {
+                places.Add(place);
+                changes.Add(new BlockChange(block.Organisation, numbers, known =>
+                {
+                    outcomes[place] = outcomes[place] with { IsIncluded = !isRemoval && known.Includes(entry) };
+                    return isRemoval
+                        ? known.Without(new BlockRemoval(now, entry.Recorded, source.Value, entry.Reason))
+                        : known.With(entry with { Source = source.Value });
+                }));
+            }
         }
 
         if (import is not null && changes.Count > 0)
@@ -75,10 +85,14 @@ internal sealed class BlockWriter(
 
         for (var i = 0; i < changed.Length; i++)
         {
-            var outcome = changed[i] ? V1.BlockResult.Types.Outcome.Recorded : V1.BlockResult.Types.Outcome.Unchanged;
-            outcomes[places[i]] = new BlockOutcome(outcome, changes[i].Range.ToString(), [])
+            var misspelt = isRemoval ? null : await checks.SpellingAsync(changes[i].Organisation, "organisation", cancellation);
+            ref var outcome = ref outcomes[places[i]];
+            // An import that names a block in force is noted with it, for reverts; the block is the same.
+            var isChanged = changed[i] && !outcome.IsIncluded;
+            outcome = outcome with
             {
-                Warnings = !isRemoval && await checks.SpellingAsync(changes[i].Organisation, "organisation", cancellation) is { } misspelt ? [misspelt] : [],
+                Outcome = isChanged ? V1.BlockResult.Types.Outcome.Recorded : outcome.Outcome,
+                Warnings = misspelt is null ? [] : [misspelt],
             };
         }
 
@@ -92,6 +106,9 @@ internal sealed class BlockWriter(
 /// <param name="Faults">Why it was rejected.</param>
 internal sealed record BlockOutcome(V1.BlockResult.Types.Outcome Outcome, string Numbers, IReadOnlyList<FieldFault> Faults)
 {
+    /// <summary>Whether a recording that was in force already forbade as much.</summary>
+    internal bool IsIncluded { get; init; }
+
     /// <summary>Possible mistakes in a recorded block.</summary>
     internal IReadOnlyList<FieldFault> Warnings { get; init; } = [];
 

@@ -1,5 +1,6 @@
 using Google.Protobuf.Collections;
 using Lookup.Core;
+using Lookup.Core.Blocks;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
@@ -51,6 +52,15 @@ internal sealed class FormerNumbers(FactStore store, NumberCipher cipher, Regime
 
             found.Add(key, new FormerNumber(number, key, NumberParser.Instance.TryParse(number.ToString(), null, out var now, out _) ? now : null));
         }
+    }
+
+    /// <summary>Returns the blocks in force whose numbers, as they were recorded, are in no numbering plan.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    internal async Task<IReadOnlyList<NumberBlock>> BlocksAsync(CancellationToken cancellation)
+    {
+        var blocks = (await store.Registry.ReadAsync(cancellation)).Blocks;
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        return [.. blocks.All.Where(block => block.End > now && BlockPattern.IsOutsidePlan(block.Range)).OrderBy(block => block.Range.First)];
     }
 
     /// <summary>

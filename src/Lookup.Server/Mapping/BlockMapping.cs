@@ -22,8 +22,11 @@ internal static class BlockMapping
     /// <param name="isRemoval">Whether it names a block to remove, which has no times.</param>
     /// <param name="now">Unix milliseconds.</param>
     /// <param name="faults">Receives the faults.</param>
-    /// <returns>Valid only if no fault was added. The entry has no source yet.</returns>
-    internal static (BlockRange Range, BlockEntry Entry) Map(V1.Block source, bool isRemoval, long now, List<FieldFault> faults)
+    /// <returns>
+    /// Valid only if no fault was added. The entry has no source yet. The numbers as written differ from the numbers if they are in another
+    /// form, under which an earlier version may have recorded a block.
+    /// </returns>
+    internal static (BlockRange Range, BlockRange Written, BlockEntry Entry) Map(V1.Block source, bool isRemoval, long now, List<FieldFault> faults)
     {
         if (source.Organisation != Scope.AllName && !FieldFaults.IsName(source.Organisation))
         {
@@ -62,8 +65,8 @@ internal static class BlockMapping
             }
         }
 
-        var range = Numbers(source, isRemoval, faults);
-        return (range, new BlockEntry
+        var range = Numbers(source, isRemoval, faults, out var written);
+        return (range, written, new BlockEntry
         {
             From = Math.Min(effective ?? now, now),
             Until = until ?? BlockEntry.Open,
@@ -137,7 +140,7 @@ internal static class BlockMapping
     internal static IEnumerable<NumberBlock> InOrder(IEnumerable<NumberBlock> blocks) => blocks
         .OrderBy(block => block.Range.First).ThenBy(block => block.Range.Last).ThenBy(block => block.Range.IsPrefix).ThenBy(block => block.Organisation, StringComparer.Ordinal);
 
-    private static BlockRange Numbers(V1.Block source, bool isRemoval, List<FieldFault> faults)
+    private static BlockRange Numbers(V1.Block source, bool isRemoval, List<FieldFault> faults, out BlockRange written)
     {
         BlockRange range;
         string? fault;
@@ -145,13 +148,14 @@ internal static class BlockMapping
         switch (source.NumbersCase)
         {
             case V1.Block.NumbersOneofCase.Pattern:
-                BlockPattern.TryParse(source.Pattern, source.DefaultRegion, out range, out fault);
+                BlockPattern.TryParse(source.Pattern, source.DefaultRegion, out range, out written, out fault);
                 break;
             case V1.Block.NumbersOneofCase.Range:
                 field = "range";
-                BlockPattern.TryParse(source.Range.First, source.Range.Last, source.DefaultRegion, out range, out fault);
+                BlockPattern.TryParse(source.Range.First, source.Range.Last, source.DefaultRegion, out range, out written, out fault);
                 break;
             default:
+                written = default;
                 faults.Add(new FieldFault(field, "Required: the numbers, as a pattern or a range."));
                 return default;
         }

@@ -172,7 +172,7 @@ public sealed class BlockInstancesTests
             1 => $"+3168712{random.Next(4)}{random.Next(3)}XX",
             _ => $"+3168712{random.Next(4)}*",
         };
-        Assert.True(BlockPattern.TryParse(pattern, null, out var range, out _));
+        Assert.True(BlockPattern.TryParse(pattern, null, out var range, out _, out _));
         return (pattern, range);
     }
 

@@ -95,6 +95,7 @@ public sealed class BlockCommandTests(RunningService service) : IClassFixture<Ru
 
         var again = await CliRun.Async(["import", file, .. options, "--json", .. to]);
         var other = (string)JsonNode.Parse(again.Output)!["import_id"]!;
+        Assert.Equal((0, 3), ((int)JsonNode.Parse(again.Output)!["recorded"]!, (int)JsonNode.Parse(again.Output)!["unchanged"]!));
         Assert.Equal(0, (await CliRun.Async(["revert", id, "--yes", .. to])).ExitCode);
         if (!direct)
         {
@@ -109,6 +110,22 @@ public sealed class BlockCommandTests(RunningService service) : IClassFixture<Ru
         {
             Assert.DoesNotContain("NUMBER_BLOCKED", (await CheckAsync("+16465550100")).Output, StringComparison.Ordinal);
             Assert.Contains("No blocks.", (await RunAsync(["blocks", "+16465550100", "--ended"])).Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("+33692*", "+262692*", "+262692123456")]
+    [InlineData("+594976*", "+33976*", "+33976512345")]
+    [InlineData("+35348*", "+4428*", "+442890123456")]
+    [InlineData("+390549*", "+3780549*", "+3780549886377")]
+    public async Task BlockInAnotherForm_IsThatOfTheNumber_AndIsRemovedByEitherForm(string form, string value, string number)
+    {
+        foreach (var (recorded, removed) in new[] { (form, form), (form, value), (value, form) })
+        {
+            Assert.Contains(value, (await RunAsync(["record", "block", recorded, "--org", "acme"])).Output, StringComparison.Ordinal);
+            Assert.Contains("NUMBER_BLOCKED", (await CheckAsync(number)).Output, StringComparison.Ordinal);
+            await RunAsync(["unblock", removed, "--org", "acme"]);
+            Assert.DoesNotContain("NUMBER_BLOCKED", (await CheckAsync(number)).Output, StringComparison.Ordinal);
         }
     }
 

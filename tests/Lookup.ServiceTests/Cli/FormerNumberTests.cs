@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
 using Lookup.Core;
+using Lookup.Core.Blocks;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;
 using Lookup.Core.Regimes;
 using Lookup.Embedded;
 using Lookup.Embedded.Engine;
+using Lookup.Redis.Registers;
 
 namespace Lookup.ServiceTests.Cli;
 
@@ -55,12 +57,29 @@ public sealed class FormerNumberTests : IDisposable
     }
 
     [Fact]
+    public async Task BlocksInFormerForms_AreToldByDoctor()
+    {
+        await using (var store = await OpenAsync())
+        {
+            var entry = new BlockEntry { From = Effective.ToUnixTimeMilliseconds() };
+            await store.Store.Registry.ChangeBlocksAsync(
+                [.. new ulong[] { 594976, 313 }.Select(prefix => new BlockChange("acme", new BlockRange(prefix, prefix, IsPrefix: true), block => block.With(entry)))], Token);
+        }
+
+        var doctor = await CliRun.Async("doctor", "--data", _folder.PathOf("data"), "--former-numbers", _folder.PathOf("former.ndjson"), "--json");
+        var finding = Finding(doctor, "blocks");
+        Assert.Equal("warn", (string?)finding["level"]);
+        Assert.StartsWith("1 blocks name numbers that are in no numbering plan of this version: +594976* of acme.", (string?)finding["what"], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task StoreWithoutFormerNumbers_HasNothingToWrite()
     {
         await StoreAsync([31612345678, 442890123456]);
         var file = _folder.PathOf("former.ndjson");
         var doctor = await CliRun.Async("doctor", "--data", _folder.PathOf("data"), "--former-numbers", file, "--json");
         Assert.Equal("ok", (string?)Finding(doctor)["level"]);
+        Assert.Equal("ok", (string?)Finding(doctor, "blocks")["level"]);
         Assert.False(File.Exists(file));
 
         var service = await CliRun.Async("doctor", "--former-numbers", file);
@@ -68,8 +87,8 @@ public sealed class FormerNumberTests : IDisposable
         Assert.Contains("name it with --data or --redis", service.Error, StringComparison.Ordinal);
     }
 
-    private static JsonNode Finding(CliRun doctor) =>
-        JsonNode.Parse(doctor.Output)!["findings"]!.AsArray().Single(finding => (string?)finding!["name"] == "numbers")!;
+    private static JsonNode Finding(CliRun doctor, string name = "numbers") =>
+        JsonNode.Parse(doctor.Output)!["findings"]!.AsArray().Single(finding => (string?)finding!["name"] == name)!;
 
     private Task<EmbeddedStore> OpenAsync() =>
         EmbeddedStore.StartAsync(new EmbeddedOptions { Folder = _folder.PathOf("data"), Create = true }, null, TimeProvider.System, Token);

@@ -18,7 +18,7 @@ public sealed class BlockPatternTests
     [InlineData("06XXXXXXXX", "NL", 31_600_000_000, 31_699_999_999)]
     public void Pattern_IsRead(string text, string? region, ulong first, ulong last)
     {
-        Assert.True(BlockPattern.TryParse(text, region, out var range, out var fault), fault);
+        Assert.True(BlockPattern.TryParse(text, region, out var range, out _, out var fault), fault);
         Assert.Equal(new BlockRange(first, last, IsPrefix: false), range);
     }
 
@@ -28,7 +28,7 @@ public sealed class BlockPatternTests
     [InlineData("0151*", "DE", 49151)]
     public void Prefix_IsRead(string text, string? region, ulong prefix)
     {
-        Assert.True(BlockPattern.TryParse(text, region, out var range, out var fault), fault);
+        Assert.True(BlockPattern.TryParse(text, region, out var range, out _, out var fault), fault);
         Assert.Equal(new BlockRange(prefix, prefix, IsPrefix: true), range);
     }
 
@@ -38,7 +38,7 @@ public sealed class BlockPatternTests
     [InlineData("020 1234500", "020 1234699", "NL", 31_201_234_500, 31_201_234_699)]
     public void Range_IsRead(string from, string to, string? region, ulong first, ulong last)
     {
-        Assert.True(BlockPattern.TryParse(from, to, region, out var range, out var fault), fault);
+        Assert.True(BlockPattern.TryParse(from, to, region, out var range, out _, out var fault), fault);
         Assert.Equal(new BlockRange(first, last, IsPrefix: false), range);
     }
 
@@ -82,7 +82,7 @@ public sealed class BlockPatternTests
     [InlineData("05*", "FR", "Can mean")]
     public void OtherText_IsRefused_WithItsPlace(string text, string? region, string why)
     {
-        Assert.False(BlockPattern.TryParse(text, region, out _, out var fault));
+        Assert.False(BlockPattern.TryParse(text, region, out _, out _, out var fault));
         Assert.Contains(why, fault, StringComparison.Ordinal);
     }
 
@@ -99,8 +99,22 @@ public sealed class BlockPatternTests
     [InlineData("+3120123450000000000000000", "+3120123469900000000000000", "15 digits")]
     public void OtherRange_IsRefused(string from, string to, string why)
     {
-        Assert.False(BlockPattern.TryParse(from, to, null, out _, out var fault));
+        Assert.False(BlockPattern.TryParse(from, to, null, out _, out _, out var fault));
         Assert.Contains(why, fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("+33692*", 262_692, 33_692)]
+    [InlineData("+594976*", 33_976, 594_976)]
+    [InlineData("+35348*", 4_428, 35_348)]
+    [InlineData("+390549*", 3_780_549, 390_549)]
+    public void PatternInAnotherForm_IsThatOfTheNumber(string text, ulong prefix, ulong asWritten)
+    {
+        Assert.True(BlockPattern.TryParse(text, null, out var range, out var written, out var fault), fault);
+        Assert.Equal(new BlockRange(prefix, prefix, IsPrefix: true), range);
+        Assert.Equal(new BlockRange(asWritten, asWritten, IsPrefix: true), written);
+        Assert.Equal((false, true), (BlockPattern.IsOutsidePlan(range), BlockPattern.IsOutsidePlan(written)));
+        Assert.True(BlockPattern.TryParse($"+{asWritten}500100", $"+{asWritten}500999", null, out range, out _, out fault) || asWritten is 390_549 or 35_348, fault);
     }
 
     // The first digits of a number, as typed, cover that number or are refused.
@@ -120,13 +134,13 @@ public sealed class BlockPatternTests
                 }
 
                 var digits = random.Next(3, typed.Length - 1);
-                if (BlockPattern.TryParse(typed[..digits] + "*", region, out var range, out _))
+                if (BlockPattern.TryParse(typed[..digits] + "*", region, out var range, out _, out _))
                 {
                     Assert.True(range.Covers(number.Value), $"{typed[..digits]}* of {region} is {range}, but {typed} is {number}.");
                     accepted++;
                 }
 
-                if (BlockPattern.TryParse(typed[..digits] + new string('X', typed.Length - digits), region, out range, out _))
+                if (BlockPattern.TryParse(typed[..digits] + new string('X', typed.Length - digits), region, out range, out _, out _))
                 {
                     Assert.True(range.Covers(number.Value), $"{typed[..digits]} and X of {region} is {range}, but {typed} is {number}.");
                     accepted++;
@@ -168,7 +182,7 @@ public sealed class BlockPatternTests
     [InlineData("+353XXXXXXXXX", true)]
     public void WholeCountry_IsRecognised(string text, bool isWhole)
     {
-        Assert.True(BlockPattern.TryParse(text, null, out var range, out var fault), fault);
+        Assert.True(BlockPattern.TryParse(text, null, out var range, out _, out var fault), fault);
         Assert.Equal(isWhole, BlockPattern.CoversCountry(range));
     }
 
@@ -180,7 +194,7 @@ public sealed class BlockPatternTests
     [InlineData("+31600000000", "+31699999999", false)]
     public void WholeCountry_IsMoreThanHalfOfIt(string first, string last, bool isWhole)
     {
-        Assert.True(BlockPattern.TryParse(first, last, "NL", out var range, out var fault), fault);
+        Assert.True(BlockPattern.TryParse(first, last, "NL", out var range, out _, out var fault), fault);
         Assert.Equal(isWhole, BlockPattern.CoversCountry(range));
     }
 
@@ -190,7 +204,7 @@ public sealed class BlockPatternTests
     [InlineData("+312012345XX")]
     public void Pattern_IsWrittenAsItIsRead(string text)
     {
-        Assert.True(BlockPattern.TryParse(text, null, out var range, out _));
+        Assert.True(BlockPattern.TryParse(text, null, out var range, out _, out _));
         Assert.Equal(text, range.ToString());
     }
 }

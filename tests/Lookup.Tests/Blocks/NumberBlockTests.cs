@@ -66,6 +66,53 @@ public sealed class NumberBlockTests
         Assert.Same(block, block.WithoutSources(new HashSet<uint> { 99 }));
     }
 
+    // A list that is imported every night: the first two imports can be reverted, and no later one changes anything.
+    [Fact]
+    public void ManyImportsOfTheSame_AddNoEntryEach()
+    {
+        var second = None.With(Entry(10, source: Import)).With(Entry(20, source: OtherImport));
+        Assert.Equal(2, second.Entries.Count);
+        var third = second.With(Entry(30, source: 7));
+        var entry = Assert.Single(third.Entries);
+        Assert.Equal((10, BlockEntry.Open), (entry.From, entry.Until));
+        Assert.Same(third, third.With(Entry(40, source: 9)));
+        Assert.True(third.WithoutSources(new HashSet<uint> { Import, OtherImport, 7 }).Forbids(50, isTimeNamed: false));
+        Assert.False(third.Without(new BlockRemoval(60, 0, Person, "")).Forbids(60, isTimeNamed: false));
+        // What ends earlier, was removed or starts later forbids less, and is recorded.
+        Assert.False(None.With(Entry(10, until: 30)).Includes(Entry(20)));
+        Assert.False(None.With(Entry(10)).Without(new BlockRemoval(15, 0, Person, "")).Includes(Entry(20)));
+        Assert.False(None.With(Entry(30)).Includes(Entry(20)));
+        Assert.True(None.With(Entry(10)).Includes(Entry(20, until: 30)));
+    }
+
+    // The integers were numbers when the block was recorded; the numbers behind them are blocked, in any form.
+    [Theory]
+    [InlineData(33_692, true, 262_692_123_456)]
+    [InlineData(336, true, 262_692_123_456)]
+    [InlineData(33_508, true, 508_412_345)]
+    [InlineData(594_976, true, 33_976_512_345)]
+    [InlineData(594_976_500_000, false, 33_976_512_345)]
+    [InlineData(390_549, true, 3_780_549_886_377)]
+    [InlineData(353_48, true, 442_890_123_456)]
+    [InlineData(3_534, true, 442_890_123_456)]
+    public void BlockOfAnotherForm_ForbidsTheNumber(ulong first, bool isPrefix, ulong number)
+    {
+        Assert.True(Core.Numbers.PhoneNumber.TryFrom(number, out _, out _));
+        var range = new BlockRange(first, isPrefix ? first : first + 99_999, isPrefix);
+        var block = NumberBlock.Empty("acme", range).With(Entry(10));
+        Assert.Same(block, new BlockTable([block]).Find(number, 20, isTimeNamed: true));
+        Assert.True(range.Covers(number));
+        Assert.False(range.Covers(31_612_345_678));
+    }
+
+    [Fact]
+    public void BlockOfANumber_DoesNotForbidOthersOfItsCode()
+    {
+        Assert.False(new BlockRange(262_692, 262_692, IsPrefix: true).Covers(262_693_123_456));
+        Assert.False(new BlockRange(33_692, 33_692, IsPrefix: true).Covers(33_612_345_678));
+        Assert.False(new BlockRange(594_594, 594_594, IsPrefix: true).Covers(33_976_512_345));
+    }
+
     [Fact]
     public void ManyRecordings_AreMerged_WithoutForbiddingLess()
     {
