@@ -15,11 +15,30 @@ internal sealed class ColumnMap
     /// <summary>Prefix of <see cref="Where"/> for a fixed value.</summary>
     public const string FixedPrefix = "--set ";
 
-    // Parts of names without accents, in the languages of the supported countries.
+    // Parts of names without accents and spaces, in the languages of the supported countries; a word in several languages stands once.
     private static readonly string[] Withdrawals =
     [
-        "withdr", "unsubscr", "optout", "optedout", "revoke", "donotcall", "donotcontact", "objection", "objected", "afgemeld", "uitgeschreven", "ingetrokken", "abgemeldet", "widerruf",
-        "desinscri", "desabonn", "retire", "oppos", "revoc", "disiscri", "desuscri", "avregistr", "avmeld", "frameld", "wycofan", "wypisan",
+        // English.
+        "withdr", "unsub", "optout", "optedout", "revok", "rescind", "donotcall", "donotcontact", "dontcall", "objection", "objected", "cancel", "suppress", "blacklist", "blocked", "refus", "declin", "dnc",
+        // Dutch and Afrikaans.
+        "afgemeld", "afmeld", "uitgeschreven", "uitschrijv", "ingetrokken", "intrekking", "opgezegd", "opzegging", "bezwaar", "verzet", "belmeniet", "nietbellen", "geblokkeerd", "geweigerd", "herroep",
+        "teruggetrek", "onttrek", "uitgeteken", "beswaar", "moeniebel", "opgese",
+        // German.
+        "abgemeldet", "abmeld", "widerruf", "widerspr", "ausgetragen", "austragung", "gekund", "gekuend", "kundigung", "kuendigung", "gesperrt", "sperre", "nichtanrufen", "zuruckgez", "zurueckgez", "abbestell", "abgelehnt",
+        // French.
+        "desinscri", "desabonn", "retire", "retrait", "oppos", "revoqu", "revoc", "resili", "nepasappeler", "bloque", "retract", "desist",
+        // Spanish, Catalan and Portuguese.
+        "baja", "baixa", "retirad", "oposic", "desuscri", "anulad", "nollamar", "rechaz", "exclu", "revog", "naoligar", "descadastr", "recus", "rescis", "desapunt", "desubscri",
+        // Italian.
+        "disiscri", "ritirat", "ritiro", "recess", "rifiut", "disdett", "nonchiamare", "bloccat", "rinunci",
+        // Danish and Norwegian.
+        "frameld", "frabed", "tilbagekald", "tilbagetr", "trukket", "indsigelse", "opsagt", "afvist", "ringikke", "ikkering", "spaerr", "blokeret", "avmeld", "tilbakekal", "tilbaketr", "reservert", "reservasj", "innsigelse", "oppsagt", "sperr", "avslatt",
+        // Swedish.
+        "avregistr", "avmald", "aterkall", "tillbakadrag", "invandning", "uppsagd", "sparr", "ringinte", "ejring", "avboj", "nekad",
+        // Polish.
+        "wycofan", "wycofanie", "wypisan", "cofniet", "cofniec", "odwolan", "sprzeciw", "rezygn", "odmow", "odmaw", "wyrejestr", "zablokow", "niedzwon", "anulow",
+        // Irish, Malay and Chinese.
+        "tarraing", "diultaithe", "ditarik", "dibatal", "berhenti", "\u9000\u8ba2", "\u9000\u8a02", "\u64a4\u56de", "\u62d2\u7edd",
     ];
 
     private readonly Dictionary<string, Field> _mapped = new(StringComparer.OrdinalIgnoreCase);

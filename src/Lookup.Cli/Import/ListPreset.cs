@@ -305,10 +305,19 @@ internal sealed class ListPreset
         bool IsListed(string word) => ListedWords.Contains(word) || preset.Listed.Contains(word);
     }
 
-    // Lower case without accents, and a space for each other character.
-    internal static string Plain(string name) => string.Concat(name.Normalize(System.Text.NormalizationForm.FormD)
+    // Lower case without accents, and a space for each other character. Without ICU, string.Normalize decomposes nothing.
+    internal static string Plain(string name) => string.Concat(name
         .Where(c => System.Globalization.CharUnicodeInfo.GetUnicodeCategory(c) != System.Globalization.UnicodeCategory.NonSpacingMark)
-        .Select(c => char.IsLetterOrDigit(c) ? char.ToLowerInvariant(c) : ' '));
+        .Select(c => !char.IsLetterOrDigit(c) ? " " : Accents.GetValueOrDefault(char.ToLowerInvariant(c)) ?? char.ToLowerInvariant(c).ToString()));
+
+    // Each letter, and those that it is with an accent in the languages of Europe.
+    private static readonly Dictionary<char, string> Accents = new[]
+    {
+        "a\u00e0\u00e1\u00e2\u00e3\u00e4\u00e5\u0101\u0103\u0105", "c\u00e7\u0107\u010d", "d\u00f0\u010f\u0111", "e\u00e8\u00e9\u00ea\u00eb\u0113\u0117\u0119\u011b", "i\u00ec\u00ed\u00ee\u00ef\u012b\u012f",
+        "l\u0142", "n\u00f1\u0144\u0148", "o\u00f2\u00f3\u00f4\u00f5\u00f6\u00f8\u014d\u0151", "r\u0159", "s\u015b\u0161\u015f", "t\u0165\u0163", "u\u00f9\u00fa\u00fb\u00fc\u016b\u016f\u0171", "y\u00fd\u00ff", "z\u017a\u017c\u017e",
+    }.SelectMany(letters => letters[1..].Select(accented => (accented, Plain: letters[..1])))
+        .Concat([('\u00df', "ss"), ('\u00e6', "ae"), ('\u0153', "oe")])
+        .ToDictionary(pair => pair.accented, pair => pair.Plain);
 
     private static bool IsNumber(string text, string? region) =>
         text.Count(char.IsAsciiDigit) >= 7 && NumberParser.Instance.TryParse(text, region, out _, out _);

@@ -61,6 +61,8 @@ public enum NumberFault : byte
     Decimal,
     /// <summary>A hyphen or minus before the first digit: -5123414.</summary>
     Negative,
+    /// <summary>The place in a list before the number: 1. 0612345678.</summary>
+    ListItem,
 }
 
 /// <summary>Texts for <see cref="NumberFault"/>.</summary>
@@ -74,7 +76,7 @@ public static class NumberFaults
         NumberFault.Letters => "Not a phone number: contains letters; write digits only, without an extension.",
         NumberFault.InvalidCharacter =>
             "Not a phone number: contains a character that phone numbers do not use; write it like +31612345678.",
-        NumberFault.TooLong => "Not a phone number: too many digits.",
+        NumberFault.TooLong => "Not a phone number: too many digits; write one number per line, without an extension.",
         NumberFault.TooShort => "Not a phone number: too few digits.",
         NumberFault.UnknownCallingCode => "Not a phone number: does not begin with an existing country calling code.",
         NumberFault.ImpossibleLength => "Not a phone number: numbers of this country do not have this many digits.",
@@ -102,7 +104,8 @@ public static class NumberFaults
         NumberFault.UriWithoutNumber => "Not a phone number: the URI has none; write tel:+31612345678 or sip:+31612345678@host.",
         NumberFault.Decimal => "Not a phone number: a decimal number; check which column holds the numbers.",
         NumberFault.Negative =>
-            "Not a phone number: begins with a minus, because a spreadsheet calculated with it; export the column as text.",
+            "Not a phone number: begins with a minus, because a spreadsheet calculated with it; export the column as text, and write no hyphen before a number.",
+        NumberFault.ListItem => "Not a phone number alone: begins with its place in a list; remove the place, and write one number per line.",
         NumberFault.IpAddress => "Not a phone number: an IP address; check which column holds the numbers.",
         _ => throw new UnreachableException(),
     };

@@ -9,6 +9,7 @@
 // - that a spreadsheet calculated: with a minus before it,
 // - that contains more than one number: decimals of a spreadsheet (.0), a second ending (/8, (2)), a repeated calling or area code; in countries
 //   whose numbers have several lengths, these digits would make another, existing number,
+// - that has the place in a list before the number: 1. 06...,
 // - that fits two numbers: without plus and trunk 0, digits can belong to the region or begin with a calling code. It also rejects a text
 //   that fits two numbers of the region. It accepts a number of the region even if a foreign one without its plus looks the same.
 //
@@ -71,7 +72,8 @@ public sealed class NumberParser
     {
         if (PhoneNumber.TryParse(text, out number, out fault))
         {
-            return true;
+            fault = FindTwice(number);
+            return fault == NumberFault.None || Reject(fault, out number, out fault);
         }
 
         if (NumberUri.IsOne(text))
@@ -83,6 +85,21 @@ public sealed class NumberParser
         {
             return Reject(NumberFault.InputTooLong, out number, out fault);
         }
+
+        if (ListMark.BulletLength(text) is > 0 and var bullet)
+        {
+            return TryParse(text[bullet..], defaultRegion, out number, out fault);
+        }
+
+        var isNumber = TryText(text, defaultRegion, out number, out fault);
+        // 1. 0612345678 is the first of a list, unless its place is part of the number: 33. 612345678.
+        return ListMark.PlaceLength(text) is > 0 and var place && TryText(text[place..], defaultRegion, out var behind, out _) && behind != number
+            ? Reject(NumberFault.ListItem, out number, out fault)
+            : isNumber;
+    }
+
+    private bool TryText(ReadOnlySpan<char> text, string? defaultRegion, out PhoneNumber number, out NumberFault fault)
+    {
 
         var read = new NumberText(stackalloc char[MaxInput], stackalloc NumberText.Group[MaxInput]);
         fault = read.Read(text);
@@ -395,9 +412,10 @@ public sealed class NumberParser
             return NumberFault.Ambiguous;
         }
 
-        if (HasAreaCodeTwice(number))
+        var twice = FindTwice(number);
+        if (twice != NumberFault.None)
         {
-            return NumberFault.RepeatedCallingCode;
+            return twice;
         }
 
         var first = text.DigitsOf(0).TrimStart('0');
@@ -426,27 +444,44 @@ public sealed class NumberParser
         return IsNumber("39", digits);
     }
 
-    // 030 030 1234567, +49 30 0301234567: no number within an area begins with 0, but the plans of some countries do not say so.
-    private bool HasAreaCodeTwice(PhoneNumber number)
+    // 030 030 1234567, +49 30 0301234567: no number within an area begins with 0, but the plans of some countries do not say so. With more
+    // digits than a line has, +49 511145 0511146, they are two numbers of one area.
+    private NumberFault FindTwice(PhoneNumber number)
     {
         if (!NumberPlan.HasTrunkZero(number))
         {
-            return false;
+            return NumberFault.None;
         }
 
+        Span<char> text = stackalloc char[PhoneNumber.MaxDigits];
+        number.Value.TryFormat(text, out var digits, default, CultureInfo.InvariantCulture);
         var code = NumberPlan.CallingCodeOf(number);
-        var national = number.ToString().AsSpan(1 + Digits.Count((ulong)code));
-        for (var length = 1; (length * 2) + 1 < national.Length; length++)
+        var national = text[Digits.Count((ulong)code)..digits];
+        for (var at = 1; at + 2 < national.Length; at++)
         {
-            var rest = national[(length + 1)..];
-            if (national[length] == '0' && rest.StartsWith(national[..length]) && PhoneNumber.TryParse($"+{code}{rest}", out var once, out _)
-                && _util.GetLengthOfNationalDestinationCode(_util.Parse(once.ToString(), null)) == length)
+            if (national[at] != '0' || national[at + 1] != national[0])
             {
-                return true;
+                continue;
+            }
+
+            var rest = national[(at + 1)..];
+            if (PhoneNumber.TryParse($"+{code}{rest}", out var second, out _)
+                && _util.GetLengthOfNationalDestinationCode(_util.Parse(second.ToString(), null)) is > 0 and var area
+                && area <= at && rest.StartsWith(national[..area]))
+            {
+                if (at == area)
+                {
+                    return NumberFault.RepeatedCallingCode;
+                }
+
+                if (national.Length > LongestLine && PhoneNumber.TryParse($"+{code}{national[..at]}", out _, out _))
+                {
+                    return NumberFault.SecondNumber;
+                }
             }
         }
 
-        return false;
+        return NumberFault.None;
     }
 
     // The calling code that digits are, alone or after a dialling prefix; empty if they are not.

@@ -32,6 +32,8 @@ public sealed class WorkbookTests : IDisposable
     [InlineData("<c t=\"e\"><v>#N/A</v></c>", "#N/A")]
     [InlineData("<c t=\"s\"><v>0</v></c>", "shared")]
     [InlineData("<c t=\"s\"><v>1</v></c>", "rich")]
+    [InlineData("<c t=\"inlineStr\"><is><t>+31612345678_x000D_</t></is></c>", "+31612345678")]
+    [InlineData("<c t=\"str\"><v>+31612345678_x000D_</v></c>", "+31612345678")]
     [InlineData("<c t=\"str\"><f>A1</f><v>text</v></c>", "text")]
     [InlineData("<c><f>A1+1</f></c>", "#NOT-CALCULATED")]
     [InlineData("<c t=\"inlineStr\"><is><t>a,\"b\"\nc</t></is></c>", "\"a,\"\"b\"\"⏎c\"")]
