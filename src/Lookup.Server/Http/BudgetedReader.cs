@@ -12,12 +12,12 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Lookup.Server.Http;
 
 /// <summary>Reads a request and counts what is read but not yet consumed.</summary>
-internal sealed class BudgetedReader(PipeReader inner, BodyBudget budget, int retryAfterMs) : PipeReader, IRequestBodyPipeFeature
+internal sealed class BudgetedReader(PipeReader inner, HttpContext context, BodyBudget budget, int retryAfterMs) : PipeReader, IRequestBodyPipeFeature
 {
     // A block of the web server: no call has less.
     private const int Free = 4_096;
 
-    private readonly BodyBudget.Share _share = new(budget, Free);
+    private readonly BodyBudget.Share _share = new(budget, context, Free);
     private ReadOnlySequence<byte> _buffer;
 
     /// <inheritdoc/>
@@ -60,7 +60,7 @@ internal sealed class BudgetedReader(PipeReader inner, BodyBudget budget, int re
     public override void Complete(Exception? exception = null) => inner.Complete(exception);
 
     /// <summary>Returns to the budget what the call has left.</summary>
-    internal void Release() => _share.TryResize(0);
+    internal void Release() => _share.Release();
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading) => Count(await reading);
@@ -87,7 +87,7 @@ internal sealed class MessageBudget(RequestDelegate next, BodyBudget budget, Loo
 
     private async Task RunAsync(HttpContext context)
     {
-        var reader = new BudgetedReader(context.Request.BodyReader, budget, options.RetryAfterMs);
+        var reader = new BudgetedReader(context.Request.BodyReader, context, budget, options.RetryAfterMs);
         context.Features.Set<IRequestBodyPipeFeature>(reader);
         try
         {

@@ -95,7 +95,7 @@ internal sealed class StrictJson(LookupServerOptions options, BodyBudget budget)
             return null;
         }
 
-        var body = budget.Create((int)Math.Clamp(context.Request.ContentLength ?? 0, 256, FirstBytes));
+        var body = budget.Create(context, (int)Math.Clamp(context.Request.ContentLength ?? 0, 256, FirstBytes));
         var status = StatusCodes.Status500InternalServerError;
         try
         {

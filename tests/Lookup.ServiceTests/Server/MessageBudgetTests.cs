@@ -1,18 +1,22 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using Google.Protobuf;
+using Lookup.Server;
+using Lookup.Server.Http;
 using Lookup.V1;
+using Microsoft.AspNetCore.Http;
 
 namespace Lookup.ServiceTests.Server;
 
 /// <summary>gRPC messages that are announced and do not end share their memory with JSON bodies.</summary>
 public sealed class MessageBudgetTests : IAsyncLifetime
 {
-    // The budget is sixteen of the largest.
+    // The budget is sixteen of the largest, eight for one address.
     private const int Largest = 256 * 1024;
-    private const int Fitting = 16;
+    private const int Fitting = 8;
     private const string RecordFacts = "/lookup.v1.FactService/RecordFacts";
     private const string CheckStream = "/lookup.v1.LookupService/CheckStream";
 
@@ -68,6 +72,62 @@ public sealed class MessageBudgetTests : IAsyncLifetime
         Assert.Equal(300, (await _server.Facts.RecordFactsAsync(large, cancellationToken: Ct)).Results.Count);
     }
 
+    // Without credentials an address is a caller; with them, a credential is (BodyBudget).
+    [Fact]
+    public async Task OneAddress_WithAllItMayHold_LeavesRoomForOthers()
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        using var other = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectFromAnotherAddressAsync }) { BaseAddress = _server.Http.BaseAddress };
+        var calls = new List<Task<string>>();
+        while (!calls.Exists(call => call.IsCompleted) || await PostAsync(Largest - 4_096) != HttpStatusCode.ServiceUnavailable)
+        {
+            if (calls.Count(call => !call.IsCompleted) <= Fitting)
+            {
+                calls.Add(StatusAsync(RecordFacts, stop.Token));
+            }
+
+            await Task.Delay(10, Ct);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await PostAsync(Largest - 4_096, other));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await PostAsync(Largest - 4_096));
+        await stop.CancelAsync();
+        await Task.WhenAll(calls.Select(call => call.ContinueWith(static _ => { }, TaskScheduler.Default)));
+    }
+
+    [Fact]
+    public void Budget_IsHalfForEachCredential_AndForgetsThem()
+    {
+        var budget = new BodyBudget(new LookupServerOptions { MaxMessageBytes = Largest });
+        var bodies = new List<BodyBudget.Body>();
+        // The first 64 KiB of each body do not count.
+        foreach (var caller in (string[])["a", "b"])
+        {
+            Assert.True(Fill(caller) is >= Fitting and < 2 * Fitting);
+        }
+
+        Assert.Equal(0, Fill("c"));
+        bodies.ForEach(body => body.Dispose());
+        Assert.Equal(0, budget.Holders);
+        Assert.True(Fill("c") >= Fitting);
+
+        int Fill(string caller)
+        {
+            for (var count = 0; ; count++)
+            {
+                var context = new DefaultHttpContext();
+                context.Features.Set<ICallerFeature>(new NamedCaller(caller));
+                bodies.Add(budget.Create(context, 0));
+                if (!bodies[^1].TryWrite(new byte[Largest]))
+                {
+                    return count;
+                }
+            }
+        }
+    }
+
+    private sealed record NamedCaller(string Id) : ICallerFeature;
+
     // The status and message of a call whose message lacks its last byte.
     private async Task<string> StatusAsync(string path, CancellationToken ct)
     {
@@ -85,10 +145,18 @@ public sealed class MessageBudgetTests : IAsyncLifetime
         string Header(string name) => response.Headers.TryGetValues(name, out var values) ? string.Join(',', values) : "";
     }
 
-    private async Task<HttpStatusCode> PostAsync(int length)
+    private static async ValueTask<Stream> ConnectFromAnotherAddressAsync(SocketsHttpConnectionContext context, CancellationToken ct)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0));
+        await socket.ConnectAsync(IPAddress.Loopback, context.DnsEndPoint.Port, ct);
+        return new NetworkStream(socket, ownsSocket: true);
+    }
+
+    private async Task<HttpStatusCode> PostAsync(int length, HttpClient? from = null)
     {
         using var content = new StringContent(JsonFormatter.Default.Format(Samples.Check(Samples.NewNumber())) + new string(' ', length), Encoding.UTF8, "application/json");
-        using var response = await _server.Http.PostAsync(Requests.Check, content, Ct);
+        using var response = await (from ?? _server.Http).PostAsync(Requests.Check, content, Ct);
         return response.StatusCode;
     }
 
