@@ -34,6 +34,7 @@ internal sealed class CheckCommand : LoadCommand
     private readonly Option<int> _inFlight;
     private readonly Option<long> _numbers;
     private readonly Option<int> _rate;
+    private readonly Option<int> _blocks;
 
     public CheckCommand()
         : base("check", "Single checks decided by the filter, read in redis and cached, each beside a gRPC echo in turn: rate, processor time, latency.", "redis-server")
@@ -44,6 +45,7 @@ internal sealed class CheckCommand : LoadCommand
         _connections = Number("--connections", "Connections", 4, 1, 64);
         _inFlight = Number("--in-flight", "Checks under way on each connection", 16, 1, 1_000);
         _numbers = Number("--numbers", "Numbers with a consent in the store", 1_000_000L, CachedNumbers, 35_000_000);
+        _blocks = Number("--blocks", "Blocks of prefixes of the organisation, below and above the numbers", 0, 0, 200_000);
         _rate = Number("--rate", "Checks a second of the part at a fixed rate; 0: half of what the service reached in this run", 0, 0, 100_000);
     }
 
@@ -82,6 +84,7 @@ internal sealed class CheckCommand : LoadCommand
             await using var readingProcess = reading;
             using (var channel = TestBed.Connect(address))
             {
+                await TestBed.BlockAsync(channel, parsed.GetValue(_blocks), ct);
                 await TestBed.StateAsync(channel, emptyRegisters: false, ct);
             }
 

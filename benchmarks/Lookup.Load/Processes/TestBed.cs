@@ -93,6 +93,28 @@ internal sealed class TestBed : IAsyncDisposable
         await Task.Delay(1_000, ct);
     }
 
+    /// <summary>Records blocks of a hundred Dutch numbers each, half of them below the mobile numbers and half above.</summary>
+    internal static async Task BlockAsync(ChannelBase channel, int count, CancellationToken ct)
+    {
+        const int Batch = 1_000;
+        var facts = new FactService.FactServiceClient(channel);
+        for (var from = 0; from < count; from += Batch)
+        {
+            var request = new RecordBlocksRequest();
+            for (var i = from; i < Math.Min(count, from + Batch); i++)
+            {
+                var pattern = string.Create(CultureInfo.InvariantCulture, $"+31{(i % 2 == 0 ? 20 : 85)}{i / 2:D5}*");
+                request.Blocks.Add(new Block { Organisation = Organisation, Pattern = pattern, Source = StoreFiller.Source });
+            }
+
+            var recorded = await facts.RecordBlocksAsync(request, cancellationToken: ct);
+            if (recorded.Results.FirstOrDefault(result => result.Errors.Count > 0) is { } refused)
+            {
+                throw new InvalidOperationException(refused.Errors[0].Description);
+            }
+        }
+    }
+
     /// <summary>Records an objection to calls by <see cref="Organisation"/>, within 20 s.</summary>
     internal static async Task<Outcome> ObjectAsync(FactService.FactServiceClient facts, long place)
     {

@@ -55,6 +55,7 @@ internal sealed class ImportCommand : CliCommand
 
         using var input = _file.Open(parsed, Shell.Input);
         using var plan = _file.Plan(parsed, input, register: null);
+        plan.SayInferred(Shell, input);
         var map = plan.Map;
         var mapper = new FactMapper(map.Where, map.Fixed, plan.Zone, $"import {input.FileName}", rules: plan.Rules);
         using var rejects = new RejectFile(_file.RejectPath(parsed, input));

@@ -119,6 +119,7 @@ internal sealed class ImportFileOptions
 
         var (preset, columns) = Preset(parsed, input, register ?? RegisterOf(sets), maps, isCleaned || parsed.GetValue(_only) is not null);
         var hasHeader = !parsed.GetValue(_noHeader);
+        var inferred = columns is null or { IsNamed: true } ? null : columns.Description;
         if (register is not null)
         {
             sets = [.. sets, "kind=registration", $"register={register}"];
@@ -143,6 +144,7 @@ internal sealed class ImportFileOptions
         else if (register is not null && hasHeader && Format(parsed, input) == ImportFormat.Csv && input.BeginsWithNumber())
         {
             hasHeader = false;
+            inferred = maps.Length == 0 ? "no header, number in column 1" : "no header";
             maps = maps.Length == 0 ? ["number=1"] : maps;
         }
 
@@ -179,7 +181,10 @@ internal sealed class ImportFileOptions
             };
             return new ImportPlan(
                 reader, map, Zone(parsed, register), rules, columns is { IsChangeList: true },
-                ImportPlan.Describe(input, layout, hasHeader, columns is null ? null : $"{preset!.Name} ({preset.Title}), {columns.Description}"));
+                ImportPlan.Describe(input, layout, hasHeader, columns is null ? null : $"{preset!.Name} ({preset.Title}), {columns.Description}"))
+            {
+                Inferred = inferred,
+            };
         }
         catch
         {

@@ -1,5 +1,6 @@
 using Lookup.Cli.Files;
 using Lookup.Cli.Lists;
+using Lookup.Cli.Output;
 
 namespace Lookup.Cli.Import;
 
@@ -12,7 +13,19 @@ namespace Lookup.Cli.Import;
 /// <param name="ReadAs">What the file was taken for, in one line.</param>
 internal sealed record ImportPlan(IRecordReader Reader, ColumnMap Map, TimeZoneInfo? Zone, ReadingRules Rules, bool IsChangeList, string ReadAs) : IDisposable
 {
+    /// <summary>The columns that no name and no option states, as their content suggests; null: there are none.</summary>
+    public string? Inferred { get; init; }
+
     public void Dispose() => Reader.Dispose();
+
+    /// <summary>Says in one line what is only inferred, before anything is recorded.</summary>
+    public void SayInferred(Shell shell, InputFile input)
+    {
+        if (Inferred is not null)
+        {
+            shell.Error.WriteLine($"Inferred from the content of {input.Name}: {Inferred}. If that is wrong, stop and state the columns with --map.");
+        }
+    }
 
     /// <summary>Describes the format, and what was undone to read the file.</summary>
     public static string Describe(InputFile input, ListLayout layout, bool hasHeader, string? preset)

@@ -16,13 +16,16 @@ internal sealed record PresetColumns(string[] Maps, string[] Ignores, bool HasHe
     public int[] PartLengths { get; init; } = [];
 
     /// <summary>The columns that the command line states.</summary>
-    public static PresetColumns Stated { get; } = new([], [], HasHeader: true, IsChangeList: false, "columns as mapped");
+    public static PresetColumns Stated { get; } = new([], [], HasHeader: true, IsChangeList: false, "columns as mapped") { IsNamed = true };
 
     /// <summary>The column that says whether a number is listed; null: all are.</summary>
     public string? Answer { get; init; }
 
     /// <summary>The column that names one of several lists of the keeper; null: there is one list.</summary>
     public string? List { get; init; }
+
+    /// <summary>Whether the header names the columns; otherwise their content does.</summary>
+    public bool IsNamed { get; init; }
 
     /// <summary>What stands before the text of the reason.</summary>
     public string ReasonPrefix { get; init; } = "";
@@ -315,9 +318,9 @@ internal sealed class ListPreset
     {
         "a\u00e0\u00e1\u00e2\u00e3\u00e4\u00e5\u0101\u0103\u0105", "c\u00e7\u0107\u010d", "d\u00f0\u010f\u0111", "e\u00e8\u00e9\u00ea\u00eb\u0113\u0117\u0119\u011b", "i\u00ec\u00ed\u00ee\u00ef\u012b\u012f",
         "l\u0142", "n\u00f1\u0144\u0148", "o\u00f2\u00f3\u00f4\u00f5\u00f6\u00f8\u014d\u0151", "r\u0159", "s\u015b\u0161\u015f", "t\u0165\u0163", "u\u00f9\u00fa\u00fb\u00fc\u016b\u016f\u0171", "y\u00fd\u00ff", "z\u017a\u017c\u017e",
-    }.SelectMany(letters => letters[1..].Select(accented => (accented, Plain: letters[..1])))
-        .Concat([('\u00df', "ss"), ('\u00e6', "ae"), ('\u0153', "oe")])
-        .ToDictionary(pair => pair.accented, pair => pair.Plain);
+    }.SelectMany(letters => letters[1..].Select(accented => KeyValuePair.Create(accented, letters[..1])))
+        .Concat([KeyValuePair.Create('\u00df', "ss"), KeyValuePair.Create('\u00e6', "ae"), KeyValuePair.Create('\u0153', "oe")])
+        .ToDictionary();
 
     private static bool IsNumber(string text, string? region) =>
         text.Count(char.IsAsciiDigit) >= 7 && NumberParser.Instance.TryParse(text, region, out _, out _);
@@ -345,6 +348,7 @@ internal sealed class ListPreset
             $"{(names.Contains("action") ? "vicidial_dnc_log" : names.Contains("campaign_id") ? "vicidial_campaign_dnc" : "vicidial_dnc")} {(hasHeader ? "with" : "without")} column names")
         {
             List = names.Contains("campaign_id") ? At("campaign_id") : null,
+            IsNamed = hasHeader,
         };
     }
 }

@@ -63,6 +63,7 @@ internal sealed class SnapshotImport(Shell shell, ImportFileOptions file, Connec
             throw CliException.Usage($"{input.Name} is a change list, not the register's complete content: import it without --snapshot.");
         }
 
+        plan.SayInferred(shell, input);
         using var rejects = new RejectFile(file.RejectPath(parsed, input));
         var source = new SnapshotSource(plan.Reader, plan.Map, register, rejects, file.MaxRejects(parsed) ?? 0);
         var open = new LoadSnapshotOpen

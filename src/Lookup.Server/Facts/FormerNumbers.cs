@@ -1,5 +1,4 @@
 using Google.Protobuf.Collections;
-using Lookup.Core;
 using Lookup.Core.Blocks;
 using Lookup.Core.Facts;
 using Lookup.Core.Numbers;

@@ -62,7 +62,7 @@ public sealed class FormerNumberTests : IDisposable
         await using (var store = await OpenAsync())
         {
             var entry = new BlockEntry { From = Effective.ToUnixTimeMilliseconds() };
-            await store.Store.Registry.ChangeBlocksAsync(
+            await store.Registry.ChangeBlocksAsync(
                 [.. new ulong[] { 594976, 313 }.Select(prefix => new BlockChange("acme", new BlockRange(prefix, prefix, IsPrefix: true), block => block.With(entry)))], Token);
         }
 

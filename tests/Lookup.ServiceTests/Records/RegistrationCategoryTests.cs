@@ -1,5 +1,4 @@
 using Google.Protobuf.WellKnownTypes;
-using Lookup.ServiceTests.Cli;
 using Lookup.V1;
 
 namespace Lookup.ServiceTests.Records;
@@ -55,12 +54,18 @@ public sealed class RegistrationCategoryTests(LookupServer server) : IClassFixtu
 
         Fact Registration(string since, params string[] categories) => new()
         {
-            Number = number, Source = "test", Registration = new Registration { Register = "in-dlt", RegisteredSince = At(since), Categories = { categories } },
+            Number = number,
+            Source = "test",
+            Registration = new Registration { Register = "in-dlt", RegisteredSince = At(since), Categories = { categories } },
         };
 
         Fact Withdrawn(string at) => new()
         {
-            Number = number, Source = "test", Withdrawn = true, Effective = At(at), Registration = new Registration { Register = "in-dlt" },
+            Number = number,
+            Source = "test",
+            Withdrawn = true,
+            Effective = At(at),
+            Registration = new Registration { Register = "in-dlt" },
         };
     }
 
