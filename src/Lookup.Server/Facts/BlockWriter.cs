@@ -92,7 +92,7 @@ internal sealed class BlockWriter(
             outcome = outcome with
             {
                 Outcome = isChanged ? V1.BlockResult.Types.Outcome.Recorded : outcome.Outcome,
-                Warnings = misspelt is null ? [] : [misspelt],
+                Warnings = misspelt is { } warning ? [warning] : [],
             };
         }
 
