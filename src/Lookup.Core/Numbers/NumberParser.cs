@@ -72,7 +72,7 @@ public sealed class NumberParser
     {
         if (PhoneNumber.TryParse(text, out number, out fault))
         {
-            fault = FindTwice(number);
+            fault = FindTwice(number, isJoined: true);
             return fault == NumberFault.None || Reject(fault, out number, out fault);
         }
 
@@ -412,7 +412,7 @@ public sealed class NumberParser
             return NumberFault.Ambiguous;
         }
 
-        var twice = FindTwice(number);
+        var twice = FindTwice(number, isJoined: false);
         if (twice != NumberFault.None)
         {
             return twice;
@@ -445,8 +445,9 @@ public sealed class NumberParser
     }
 
     // 030 030 1234567, +49 30 0301234567: no number within an area begins with 0, but the plans of some countries do not say so. With more
-    // digits than a line has, +49 511145 0511146, they are two numbers of one area.
-    private NumberFault FindTwice(PhoneNumber number)
+    // digits than a line has, +49 511145 0511146, they are two numbers of one area. A mobile number may begin with 0 behind its prefix, so
+    // joined digits may be one.
+    private NumberFault FindTwice(PhoneNumber number, bool isJoined)
     {
         if (!NumberPlan.HasTrunkZero(number))
         {
@@ -465,9 +466,14 @@ public sealed class NumberParser
             }
 
             var rest = national[(at + 1)..];
-            if (PhoneNumber.TryParse($"+{code}{rest}", out var second, out _)
-                && _util.GetLengthOfNationalDestinationCode(_util.Parse(second.ToString(), null)) is > 0 and var area
-                && area <= at && rest.StartsWith(national[..area]))
+            if (!PhoneNumber.TryParse($"+{code}{rest}", out var second, out _))
+            {
+                continue;
+            }
+
+            var parsed = _util.Parse(second.ToString(), null);
+            if (_util.GetLengthOfNationalDestinationCode(parsed) is > 0 and var area && area <= at && rest.StartsWith(national[..area])
+                && (!isJoined || _util.GetNumberType(parsed) is PhoneNumberType.FIXED_LINE or PhoneNumberType.FIXED_LINE_OR_MOBILE))
             {
                 if (at == area)
                 {

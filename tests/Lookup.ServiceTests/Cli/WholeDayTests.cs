@@ -126,6 +126,23 @@ public sealed class WholeDayTests(LookupServer server) : IClassFixture<LookupSer
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("banking_finance")]
+    public void Registration_OfAnyCategories_CountsToTheEndOfItsDay(string categories)
+    {
+        var record = new ImportRecord();
+        record.Reset(1, default);
+        (record[Field.Kind], record[Field.Number], record[Field.Register]) = ("registration", "+919876543221", "in-dlt");
+        (record[Field.Since], record[Field.Categories]) = ("2024-02-12", categories.Length > 0 ? categories : null);
+        var mapper = new FactMapper(field => field.ToString(), new Dictionary<Field, string>(), TimeZoneInfo.FindSystemTimeZoneById("Asia/Kolkata"), "test");
+
+        var fact = mapper.Map(record);
+
+        Assert.Empty(record.Faults);
+        Assert.Equal("2024-02-12T18:29:59.999Z", TimeText.Format(fact!.Registration.RegisteredSince.ToDateTimeOffset()));
+    }
+
+    [Theory]
     [InlineData("now")]
     [InlineData("2024-03-12T14:00:00Z")]
     [InlineData("2024-03-12 14:00")]
