@@ -285,7 +285,7 @@ public sealed class KeyRotationTests : IDisposable
             var arguments = new List<RedisValue>
             {
                 $",{StoreManifestFormat.Epoch(store.Manifest.Epoch)}/1,", generations, 100, "", 1,
-                6, field, "", Timeline.Single(fact.Id.Kind, fact.Entry), 0, 0, erasures,
+                6, field, "", Timeline.Single(fact.Id.Kind, fact.Entry), 0, erasures,
             };
             RedisWriter.AddBits(arguments, key, fact.Id, generation.Blocks);
             var answer = (RedisResult[])(await db.ScriptEvaluateAsync(

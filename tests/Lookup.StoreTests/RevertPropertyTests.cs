@@ -123,7 +123,7 @@ public sealed class RevertPropertyTests
                 pending.Add(0, new StoredFact(default, new FactId(_kind, 0, 1), entry, "", null));
                 pending.Merge();
                 if (Value.Length > 0
-                    && !pending.MergeWith(Value, pending.ClaimsNeeded(Value).Where(_claims.ContainsKey).ToDictionary(at => at, at => _claims[at])))
+                    && !pending.MergeWith(Value, pending.ClaimsNeeded(Value).Where(_claims.ContainsKey).ToDictionary(at => at, at => _claims[at]), new Dictionary<long, string>()))
                 {
                     continue;
                 }

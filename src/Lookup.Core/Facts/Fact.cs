@@ -107,8 +107,27 @@ public sealed record Fact
 /// <param name="TextVersion">Version of the text agreed to; up to 64 characters.</param>
 /// <param name="Channel">For example "web"; up to 64 characters.</param>
 /// <param name="Locale">Language of the text, BCP 47; up to 64 characters.</param>
+/// <param name="ClaimBy">A third party's certificate: until when it can be claimed. Null: there is nothing to claim.</param>
+/// <param name="Claimed">When the certificate was claimed. Null: not yet.</param>
 public sealed record Evidence(
-    string Reference, string Sha256 = "", string TextVersion = "", string Channel = "", string Locale = "");
+    string Reference, string Sha256 = "", string TextVersion = "", string Channel = "", string Locale = "", DateTimeOffset? ClaimBy = null,
+    DateTimeOffset? Claimed = null)
+{
+    /// <summary>Whether the certificate still has to be claimed, or can no longer be.</summary>
+    public bool IsUnclaimed => ClaimBy is not null && Claimed is null;
+
+    /// <summary>Returns this evidence with what was recorded about it later.</summary>
+    internal Evidence With(Evidence later) => later.Reference != Reference ? later : new Evidence(
+        Reference,
+        Latest(Sha256, later.Sha256),
+        Latest(TextVersion, later.TextVersion),
+        Latest(Channel, later.Channel),
+        Latest(Locale, later.Locale),
+        later.ClaimBy ?? ClaimBy,
+        later.Claimed ?? Claimed);
+
+    private static string Latest(string before, string later) => later.Length > 0 ? later : before;
+}
 
 /// <summary>An invalid field and the reason.</summary>
 /// <param name="Field">Path as in lookup.v1.Fact, for example "consent.purposes".</param>

@@ -2,10 +2,13 @@
 //
 // Each kind is a lattice whose upper side forbids more, and the join of two versions is their least upper bound: it forbids whatever
 // either forbids and permits only what both permit. That is stricter than letting one version win. Of two registrations on the same
-// day, one for energy and one for telephony, both count; of two consents, one without evidence and one that expires earlier, the join
-// has no evidence and expires earlier. The side decides first (withdrawn or not, consumer or not), then each field on its own; source
+// day, one for energy and one for telephony, both count; of two consents, one without a form and one that expires earlier, the join
+// has no form and expires earlier. The side decides first (withdrawn or not, consumer or not), then each field on its own; source
 // and recording time come from the version recorded first. An ordinal sum and products of semilattices are semilattices, so joins are
 // commutative, associative and idempotent.
+//
+// Evidence of a consent is the exception: it is not a condition but the proof, and often reaches the store after the consent. The join has
+// evidence if one version has, and then counts as recorded when the first version with evidence was.
 //
 // Reference: B. A. Davey, H. A. Priestley, "Introduction to Lattices and Order", chapters 1 and 2.
 namespace Lookup.Core.Facts;
@@ -21,7 +24,8 @@ internal static class FactLattice
             return (order > 0 ? a : b) with { Shared = shared };
         }
 
-        var first = (a.Recorded, a.Source).CompareTo((b.Recorded, b.Source)) <= 0 ? a : b;
+        var proof = kind == FactKind.Consent ? (a.Marks | b.Marks) & FactMarks.Evidence : 0;
+        var first = ((a.Marks & proof) != proof, a.Recorded, a.Source).CompareTo(((b.Marks & proof) != proof, b.Recorded, b.Source)) <= 0 ? a : b;
         return Normalise(kind, a with
         {
             Recorded = first.Recorded,
@@ -30,7 +34,7 @@ internal static class FactLattice
             // No categories means all are blocked.
             Categories = a.Categories == 0 || b.Categories == 0 ? 0 : a.Categories | b.Categories,
             // Conditions permit, so only those that both meet remain. The snapshot mark makes a registration stricter, so it remains.
-            Marks = kind == FactKind.Registration ? a.Marks | b.Marks : a.Marks & b.Marks,
+            Marks = kind == FactKind.Registration ? a.Marks | b.Marks : (a.Marks & b.Marks) | proof,
             // An attempt forbids, and a placed attempt forbids for longer than a reserved one.
             Until = kind == FactKind.Attempt ? Math.Max(a.Until, b.Until) : Math.Min(a.Until, b.Until),
             // Two appointments at different times permit neither.

@@ -92,7 +92,7 @@ internal static class FactRules
                     "A withdrawal ends the whole registration, so it must not list categories; to keep some, record a registration with those that is later than the withdrawal."));
                 break;
             case FactKind.Consent:
-                CheckConsent(fact, faults);
+                CheckConsent(fact, now, faults);
                 CheckForm(fact, faults);
                 break;
             case FactKind.Relation when fact.Relation is RelationKind.None or > RelationKind.Inquiry:
@@ -119,6 +119,13 @@ internal static class FactRules
         if (fact is { Kind: FactKind.Consent, Withdrawn: false, Evidence: null })
         {
             (warnings ??= []).Add(new FieldFault("consent.evidence", "A consent without evidence never permits a call."));
+        }
+
+        if (fact is { Kind: FactKind.Consent, Withdrawn: false, Evidence: { IsUnclaimed: true } evidence } && evidence.ClaimBy <= now)
+        {
+            (warnings ??= []).Add(new FieldFault(
+                "consent.evidence.claim_by",
+                "The certificate can no longer be claimed, so the proof may be gone. If it was claimed, record the consent again with consent.evidence.claimed."));
         }
 
         return warnings;
@@ -225,7 +232,7 @@ internal static class FactRules
         }
     }
 
-    private static void CheckConsent(Fact fact, List<FieldFault> faults)
+    private static void CheckConsent(Fact fact, DateTimeOffset now, List<FieldFault> faults)
     {
         if (fact.Purposes.Count == 0 && !fact.Withdrawn)
         {
@@ -265,6 +272,15 @@ internal static class FactRules
         CheckText(faults, "consent.evidence.text_version", evidence.TextVersion, MaxLabel);
         CheckText(faults, "consent.evidence.channel", evidence.Channel, MaxLabel);
         CheckText(faults, "consent.evidence.locale", evidence.Locale, MaxLabel);
+        if (evidence.ClaimBy is { } claimBy)
+        {
+            CheckTime(faults, "consent.evidence.claim_by", claimBy, Latest);
+        }
+
+        if (evidence.Claimed is { } claimed)
+        {
+            CheckTime(faults, "consent.evidence.claimed", claimed, now + MaxAhead);
+        }
     }
 
     private static void CheckForm(Fact fact, List<FieldFault> faults)

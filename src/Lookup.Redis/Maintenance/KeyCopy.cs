@@ -117,9 +117,14 @@ internal sealed class KeyCopy(
                     Keys.Bucket(partition, item.Next.Bucket), Keys.Field(item.Next, item.Id), CommandFlags.DemandMaster)).ToArray();
                 var claims = items.Select(item => item.Next.Bucket).Distinct().ToDictionary(
                     bucket => bucket, bucket => db.HashGetAllAsync(Keys.Claims(partition, bucket), CommandFlags.DemandMaster));
+                var texts = claims.Keys.ToDictionary(
+                    bucket => bucket, bucket => db.HashGetAllAsync(Keys.Details(partition, bucket), CommandFlags.DemandMaster));
                 await meta;
-                await Task.WhenAll(claims.Values);
-                return (Values: await Task.WhenAll(values), Claims: claims.ToDictionary(pair => pair.Key, pair => pair.Value.Result));
+                await Task.WhenAll([.. claims.Values, .. texts.Values]);
+                return (
+                    Values: await Task.WhenAll(values),
+                    Claims: claims.ToDictionary(pair => pair.Key, pair => pair.Value.Result),
+                    Texts: texts.ToDictionary(pair => pair.Key, pair => pair.Value.Result));
             },
             cancellation);
         partitions.Check(partition, _keys, (await meta!)[0], (await meta!)[1], floor);
@@ -128,7 +133,9 @@ internal sealed class KeyCopy(
             items[i].Expected = (byte[]?)read.Values[i] ?? [];
             var erased = (await meta!)[i + 2];
             items[i].Erased = erased.IsNull ? "0" : erased;
-            items[i].ExpectedClaims = ByEffectiveTime(read.Claims[items[i].Next.Bucket], Keys.Field(items[i].Next, items[i].Id));
+            var field = Keys.Field(items[i].Next, items[i].Id);
+            items[i].ExpectedClaims = ByEffectiveTime(read.Claims[items[i].Next.Bucket], field);
+            items[i].ExpectedTexts = ByEffectiveTime(read.Texts[items[i].Next.Bucket], field);
         }
     }
 
@@ -233,8 +240,7 @@ internal sealed class KeyCopy(
             arguments.Add(item.Expected);
             arguments.Add(item.Value);
             var times = item.Claims.Keys.Union(item.ExpectedClaims.Keys).ToArray();
-            arguments.Add(item.Texts.Count);
-            arguments.Add(times.Length);
+            arguments.Add(item.Texts.Count + times.Length);
             arguments.Add(item.Erased);
             foreach (var generation in generations.All)
             {
@@ -250,6 +256,7 @@ internal sealed class KeyCopy(
             {
                 arguments.Add(names.Count);
                 arguments.Add(Keys.VersionField(item.Next, item.Id, effective));
+                arguments.Add(item.ExpectedTexts.GetValueOrDefault(effective, RedisValue.EmptyString));
                 arguments.Add(text);
             }
 
@@ -299,6 +306,8 @@ internal sealed class KeyCopy(
         internal RedisValue Erased { get; set; }
 
         internal Dictionary<long, RedisValue> ExpectedClaims { get; set; } = [];
+
+        internal Dictionary<long, RedisValue> ExpectedTexts { get; set; } = [];
 
         /// <summary>The value; null if the timeline no longer exists.</summary>
         internal byte[]? Value { get; set; }

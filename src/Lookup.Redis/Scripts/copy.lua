@@ -1,11 +1,11 @@
 -- Copies timelines of one partition from another encryption key, with their texts and claims: compare and set.
 -- KEYS: meta, feed, counts, filter and sums of each generation, then buckets, detail and claim hashes in any order.
 -- ARGV: accepted epochs (",one,"), generations as in meta, feed length, channel or '', number of generations, then for each timeline:
--- index of its bucket in KEYS, field, expected value, new value, number of details, number of claims, erasures in the bucket when
--- the expected value was read, for each generation eight bits to set and their weights, then index in KEYS, field and text of
--- each detail, then index in KEYS, field, expected and new value of each claim.
--- Returns {0, epoch}, {1, generations} or {2, version, results...}: 1 changed, 0 unchanged, -1 if the timeline or a claim differs
--- from the expected value, or something in the bucket was erased since it was read.
+-- index of its bucket in KEYS, field, expected value, new value, number of texts and claims, erasures in the bucket when the expected
+-- value was read, for each generation eight bits to set and their weights, then index in KEYS, field, expected and new value of each text
+-- and claim.
+-- Returns {0, epoch}, {1, generations} or {2, version, results...}: 1 changed, 0 unchanged, -1 if the timeline, a text or a claim
+-- differs from the expected value, or something in the bucket was erased since it was read.
 -- The order of the steps is that of write.lua.
 local A = ARGV
 local all, fields = generations(A[2], 4)
@@ -28,12 +28,11 @@ while at <= total do
   local field = A[at + 1]
   local expected = A[at + 2]
   local value = A[at + 3]
-  local bits = at + 7
-  local texts = bits + bits_each
-  local claims = texts + 3 * tonumber(A[at + 4])
-  local stop = claims + 4 * tonumber(A[at + 5])
+  local bits = at + 6
+  local claims = bits + bits_each
+  local stop = claims + 4 * tonumber(A[at + 4])
   local fits = (call('HGET', bucket, field) or '') == expected
-    and (call('HGET', KEYS[1], 'x' .. string.sub(bucket, -2)) or '0') == A[at + 6]
+    and (call('HGET', KEYS[1], 'x' .. string.sub(bucket, -2)) or '0') == A[at + 5]
   for k = claims, stop - 1, 4 do
     if fits and (call('HGET', KEYS[tonumber(A[k])], A[k + 1]) or '') ~= A[k + 2] then fits = false end
   end
@@ -45,12 +44,6 @@ while at <= total do
       if A[k + 3] ~= A[k + 2] then
         changed = 1
         if A[k + 3] == '' then call('HDEL', KEYS[tonumber(A[k])], A[k + 1]) else call('HSET', KEYS[tonumber(A[k])], A[k + 1], A[k + 3]) end
-      end
-    end
-    for t = texts, claims - 1, 3 do
-      if call('HGET', KEYS[tonumber(A[t])], A[t + 1]) ~= A[t + 2] then
-        changed = 1
-        call('HSET', KEYS[tonumber(A[t])], A[t + 1], A[t + 2])
       end
     end
     if value ~= expected then

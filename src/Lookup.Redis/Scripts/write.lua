@@ -1,9 +1,9 @@
 -- Stores timelines of one partition: compare and set. The client merges; this script only decides which writer was first.
 -- KEYS: meta, feed, counts, filter and sums of each generation, then buckets, detail and claim hashes in any order.
 -- ARGV: accepted epochs (",one,other,"), generations as in meta, feed length, channel or '', number of generations, 1 to store all or
--- nothing, then for each timeline: index of its bucket in KEYS, field, expected value, new value, number of details, number of changed
--- claims, for each generation eight bits to set and their weights, then index in KEYS, field and text of each detail, then index in
--- KEYS, field, expected and new value of each claim.
+-- nothing, then for each timeline: index of its bucket in KEYS, field, expected value, new value, number of new texts, number of changed
+-- claims and texts, for each generation eight bits to set and their weights, then index in KEYS, field and text of each new text, then
+-- index in KEYS, field, expected and new value of each change.
 -- Returns {0, epoch} (another store), {1, generations} (send again with these), {3} (all or nothing, and a timeline differs from the
 -- expected value) or {2, version, results...}: 1 stored, 0 unchanged, or the current value if it or a claim differs from the expected
 -- one.
@@ -50,7 +50,7 @@ while at <= total do
   if fits then
     for k = first_claim, at - 1, 4 do call('HSET', KEYS[tonumber(A[k])], A[k + 1], A[k + 3]) end
   end
-  if current == value and (fits or claims == 0) then
+  if current == value and (fits or claims + details == 0) then
     result[#result + 1] = 0
   elseif not fits then
     result[#result + 1] = current

@@ -7,9 +7,13 @@ namespace Lookup.Redis.Writing;
 internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
 {
     private static readonly Dictionary<long, byte[]> NoClaims = [];
+    private static readonly Dictionary<long, string> NoTexts = [];
 
     private readonly List<(int Index, FactEntry Entry)> _facts = [];
     private readonly Dictionary<long, ClaimChange> _claims = [];
+    private readonly Dictionary<long, string> _texts = [];
+    private readonly List<(long Effective, string Before, string After)> _changedTexts = [];
+    private readonly List<(long Effective, string Text)> _details = [];
     private bool[] _isNew = [];
 
     /// <summary>Creates a replacement whose value the caller made.</summary>
@@ -30,14 +34,19 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
     /// <summary>The claims that change with it.</summary>
     internal IReadOnlyCollection<ClaimChange> Claims => _claims.Values;
 
-    internal List<(long Effective, string Text)> Details { get; } = [];
+    /// <summary>The texts of versions that it adds.</summary>
+    internal IReadOnlyList<(long Effective, string Text)> Details => _details;
+
+    /// <summary>The texts of versions on record that it changes; <c>Before</c> is empty for none.</summary>
+    internal IReadOnlyList<(long Effective, string Before, string After)> ChangedTexts => _changedTexts;
 
     internal void Add(int index, in StoredFact fact)
     {
         _facts.Add((index, fact.Entry));
         if (fact.Detail is not null)
         {
-            Details.Add((fact.Entry.Effective, fact.Detail));
+            var at = fact.Entry.Effective;
+            _texts[at] = FactDetail.Merge(_texts.GetValueOrDefault(at), fact.Detail);
         }
     }
 
@@ -53,18 +62,24 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
         ];
     }
 
+    /// <summary>Returns the versions whose texts must be read before merging with the stored value.</summary>
+    internal IReadOnlyList<long> TextsNeeded(byte[] stored) =>
+        [.. _texts.Keys.Where(at => Timeline.TryAt(id.Kind, stored, at, out _))];
+
     /// <summary>Merges the facts of the batch alone.</summary>
-    internal void Merge() => MergeWith([], NoClaims);
+    internal void Merge() => MergeWith([], NoClaims, NoTexts);
 
     /// <summary>Merges the facts into the stored timeline.</summary>
     /// <param name="stored">The stored value.</param>
     /// <param name="claims">The existing claims of <see cref="ClaimsNeeded"/>.</param>
+    /// <param name="texts">The existing texts of <see cref="TextsNeeded"/>.</param>
     /// <returns>True if there is anything to store.</returns>
     /// <exception cref="InvalidDataException">The stored value cannot be read.</exception>
-    internal bool MergeWith(byte[] stored, IReadOnlyDictionary<long, byte[]> claims)
+    internal bool MergeWith(byte[] stored, IReadOnlyDictionary<long, byte[]> claims, IReadOnlyDictionary<long, string> texts)
     {
         _isNew = new bool[_facts.Count];
         _claims.Clear();
+        MergeTexts(stored, texts);
         var merged = stored;
         for (var i = 0; i < _facts.Count; i++)
         {
@@ -80,19 +95,45 @@ internal sealed class PendingTimeline(NumberPseudonym key, FactId id)
             _isNew[i] = known && Timeline.TryAt(id.Kind, next, fact.Effective, out var after)
                 ? after with { Shared = present.Shared } != present
                 : !next.AsSpan().SequenceEqual(merged);
+            _isNew[i] |= _changedTexts.Exists(text => text.Effective == fact.Effective);
             merged = next;
         }
 
         Expected = stored;
         Value = merged;
-        return _claims.Count > 0 || !merged.AsSpan().SequenceEqual(stored);
+        return _claims.Count > 0 || _changedTexts.Count > 0 || !merged.AsSpan().SequenceEqual(stored);
     }
 
+    /// <param name="stored">Whether the server stored the value.</param>
+    /// <param name="outcomes">Receives the outcome of each fact.</param>
     internal void Finish(bool stored, WriteOutcome[] outcomes)
     {
+        // The server stores changed texts also if the value stays as it is.
+        stored |= _changedTexts.Count > 0;
         for (var i = 0; i < _facts.Count; i++)
         {
             outcomes[_facts[i].Index] = stored && _isNew[i] ? WriteOutcome.Recorded : WriteOutcome.Unchanged;
+        }
+    }
+
+    private void MergeTexts(byte[] stored, IReadOnlyDictionary<long, string> texts)
+    {
+        _changedTexts.Clear();
+        _details.Clear();
+        foreach (var (at, text) in _texts)
+        {
+            if (!Timeline.TryAt(id.Kind, stored, at, out _))
+            {
+                _details.Add((at, text));
+                continue;
+            }
+
+            var before = texts.GetValueOrDefault(at);
+            var after = FactDetail.Merge(before, text);
+            if (after != before)
+            {
+                _changedTexts.Add((at, before ?? "", after));
+            }
         }
     }
 

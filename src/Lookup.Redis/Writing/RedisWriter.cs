@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using Lookup.Core.Facts;
 using Lookup.Core.Filters;
 using Lookup.Core.Numbers;
@@ -258,13 +259,21 @@ internal sealed class RedisWriter(
         var claims = new Dictionary<long, byte[]>[there.Count];
         if (needed.Exists(times => times.Count > 0))
         {
-            claims = await ClaimsAsync(partition, there.ConvertAll(pair => pair.Timeline), needed, cancellation);
+            claims = await FieldsAsync(partition, Keys.Claims, there.ConvertAll(pair => pair.Timeline), needed, cancellation);
+        }
+
+        var texts = new Dictionary<long, string>[there.Count];
+        needed = there.ConvertAll(pair => pair.Timeline.TextsNeeded(pair.Stored));
+        if (needed.Exists(times => times.Count > 0))
+        {
+            var read = await FieldsAsync(partition, Keys.Details, there.ConvertAll(pair => pair.Timeline), needed, cancellation);
+            texts = Array.ConvertAll(read, fields => fields.ToDictionary(field => field.Key, field => Encoding.UTF8.GetString(field.Value)));
         }
 
         for (var i = 0; i < there.Count; i++)
         {
             var (timeline, stored) = there[i];
-            if (timeline.MergeWith(stored, claims[i] ?? []))
+            if (timeline.MergeWith(stored, claims[i] ?? [], texts[i] ?? []))
             {
                 left.Add(timeline);
             }
@@ -277,31 +286,32 @@ internal sealed class RedisWriter(
         return left;
     }
 
-    private Task<Dictionary<long, byte[]>[]> ClaimsAsync(
-        int partition, List<PendingTimeline> timelines, List<IReadOnlyList<long>> needed, CancellationToken cancellation) =>
+    // Reads the claims or texts of versions, by effective time.
+    private Task<Dictionary<long, byte[]>[]> FieldsAsync(
+        int partition, Func<int, int, RedisKey> hash, List<PendingTimeline> timelines, List<IReadOnlyList<long>> needed, CancellationToken cancellation) =>
         link.WriteAsync(
             partition,
             db => Task.WhenAll(timelines.Select(async (timeline, i) =>
             {
-                var claims = new Dictionary<long, byte[]>();
+                var found = new Dictionary<long, byte[]>();
                 if (needed[i].Count == 0)
                 {
-                    return claims;
+                    return found;
                 }
 
                 var values = await db.HashGetAsync(
-                    Keys.Claims(partition, timeline.Key.Bucket),
+                    hash(partition, timeline.Key.Bucket),
                     [.. needed[i].Select(at => (RedisValue)Keys.VersionField(timeline.Key, timeline.Id, at))],
                     CommandFlags.DemandMaster);
                 for (var k = 0; k < values.Length; k++)
                 {
                     if (!values[k].IsNull)
                     {
-                        claims.Add(needed[i][k], values[k]!);
+                        found.Add(needed[i][k], values[k]!);
                     }
                 }
 
-                return claims;
+                return found;
             })),
             cancellation);
 
@@ -329,7 +339,7 @@ internal sealed class RedisWriter(
             arguments.Add(timeline.Expected);
             arguments.Add(timeline.Value);
             arguments.Add(timeline.Details.Count);
-            arguments.Add(timeline.Claims.Count);
+            arguments.Add(timeline.Claims.Count + timeline.ChangedTexts.Count);
             foreach (var generation in generations.All)
             {
                 AddBits(arguments, timeline.Key, timeline.Id, generation.Blocks);
@@ -356,6 +366,19 @@ internal sealed class RedisWriter(
                     arguments.Add(Keys.VersionField(timeline.Key, timeline.Id, claim.Effective));
                     arguments.Add(claim.Before);
                     arguments.Add(claim.After);
+                }
+            }
+
+            // Like a claim, a text of a version on record is compared and set.
+            if (timeline.ChangedTexts.Count > 0)
+            {
+                keys.Add(Keys.Details(partition, bucket));
+                foreach (var (effective, before, after) in timeline.ChangedTexts)
+                {
+                    arguments.Add(keys.Count);
+                    arguments.Add(Keys.VersionField(timeline.Key, timeline.Id, effective));
+                    arguments.Add(before);
+                    arguments.Add(after);
                 }
             }
         }

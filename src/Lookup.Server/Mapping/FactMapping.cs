@@ -93,7 +93,16 @@ internal static class FactMapping
         ProductGroup = source.ProductGroup,
         Since = Time(source.Captured, "consent.captured", ref faults),
         Until = Time(source.Expires, "consent.expires", ref faults),
-        Evidence = source.Evidence is { } e ? new Evidence(e.Reference, e.Sha256, e.TextVersion, e.Channel, e.Locale) : null,
+        Evidence = source.Evidence is { } e
+            ? new Evidence(
+                e.Reference,
+                e.Sha256,
+                e.TextVersion,
+                e.Channel,
+                e.Locale,
+                Time(e.ClaimBy, "consent.evidence.claim_by", ref faults),
+                Time(e.Claimed, "consent.evidence.claimed", ref faults))
+            : null,
         Verified = source.Verified,
         FirstContactMonths = source.FirstContactMonths,
         InLedger = source.InLedger,

@@ -43,19 +43,20 @@ internal sealed class FactResolver(INameStore store, RegimeSet regimes)
             var fact = KnownFactMapping.Map(id, entry, scope, regimes);
             fact.Source = source?.Source ?? "";
             fact.Actor = source?.Actor ?? "";
-            if (details is not null && details.TryGetValue(entry.Effective, out var detail))
-            {
-                KnownFactMapping.AddDetail(fact, detail);
-            }
-
-            output.Add(new V1.KnownFact
+            var known = new V1.KnownFact
             {
                 Fact = fact,
                 Recorded = FieldFaults.ToTimestamp(entry.Recorded * 1000L),
                 Current = decides[i],
                 ImportId = source?.ImportId ?? "",
                 FromSnapshot = (entry.Marks & FactMarks.Snapshot) != 0,
-            });
+            };
+            if (details is not null && details.TryGetValue(entry.Effective, out var detail))
+            {
+                KnownFactMapping.AddDetail(known, detail);
+            }
+
+            output.Add(known);
         }
 
         return true;

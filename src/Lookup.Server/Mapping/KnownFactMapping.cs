@@ -94,24 +94,29 @@ internal static class KnownFactMapping
     }
 
     /// <summary>Adds reason and evidence from the details hash. Omits unreadable details; no decision uses them.</summary>
-    internal static void AddDetail(V1.Fact fact, string detail)
+    internal static void AddDetail(V1.KnownFact known, string detail)
     {
-        if (!FactDetail.TryRead(detail, out var reason, out var evidence))
+        if (!FactDetail.TryRead(detail, out var reason, out var evidence, out var earlier))
         {
             return;
         }
 
-        fact.Reason = reason;
-        if (fact.Consent is { } consent && evidence is not null)
+        known.Fact.Reason = reason;
+        if (known.Fact.Consent is { } consent && evidence is not null)
         {
-            consent.Evidence = new V1.Evidence
-            {
-                Reference = evidence.Reference,
-                Sha256 = evidence.Sha256,
-                TextVersion = evidence.TextVersion,
-                Channel = evidence.Channel,
-                Locale = evidence.Locale,
-            };
+            consent.Evidence = ToProto(evidence);
+            known.EarlierEvidence.AddRange(earlier.Select(ToProto));
         }
     }
+
+    private static V1.Evidence ToProto(Evidence evidence) => new()
+    {
+        Reference = evidence.Reference,
+        Sha256 = evidence.Sha256,
+        TextVersion = evidence.TextVersion,
+        Channel = evidence.Channel,
+        Locale = evidence.Locale,
+        ClaimBy = evidence.ClaimBy is { } by ? Timestamp.FromDateTimeOffset(by) : null,
+        Claimed = evidence.Claimed is { } claimed ? Timestamp.FromDateTimeOffset(claimed) : null,
+    };
 }

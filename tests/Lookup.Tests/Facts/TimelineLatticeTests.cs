@@ -125,15 +125,20 @@ public class TimelineLatticeTests
             {
                 // What expires permits, but for an attempt, which forbids.
                 Assert.True(kind == FactKind.Attempt ? joined.Until >= single.Until : joined.Until <= single.Until);
-                Assert.Equal(joined.Marks, kind is FactKind.Registration ? joined.Marks | single.Marks : joined.Marks & single.Marks);
+                // Evidence of a consent is the proof, not a condition: one version that has it is enough.
+                var proof = kind == FactKind.Consent ? FactMarks.Evidence : 0;
+                Assert.Equal(joined.Marks | proof, proof | (kind is FactKind.Registration ? joined.Marks | single.Marks : joined.Marks & single.Marks));
+                Assert.Equal(singles.Any(one => (one.Marks & proof) != 0), (joined.Marks & proof) != 0);
                 Assert.True(joined.FirstContactMonths <= single.FirstContactMonths);
                 Assert.True(joined.Subscriber <= single.Subscriber);
                 Assert.True(joined.Start <= single.Start || kind == FactKind.Consent);
                 Assert.True(Permits(single.Form).IsSupersetOf(Permits(joined.Form)));
                 Assert.True(kind != FactKind.Consent || joined.Form != ConsentForm.Appointment || joined.Since == 0 || joined.Since == single.Since);
                 Assert.True(joined.Categories == 0 || (single.Categories != 0 && (joined.Categories & single.Categories) == single.Categories));
-                Assert.True(joined.Recorded <= single.Recorded);
             });
+            // A consent is on record since it has evidence.
+            var counted = singles.Where(single => kind != FactKind.Consent || (single.Marks & FactMarks.Evidence) == (joined.Marks & FactMarks.Evidence)).ToList();
+            Assert.Equal(counted.Min(single => single.Recorded), joined.Recorded);
         });
 
     // What a form satisfies: the call at the agreed time, any rule that names no form, and so on.
