@@ -45,7 +45,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
 
     // Members shown in the heading, and lists shown after the others.
     private static readonly HashSet<string> Apart =
-        ["rule", "by", "layer", "article", "text", "local", "source", "uncertain", "from", "until", "unless", "limits", "effects", "snapshot", "rules", "id", "otherwise", "exempt", "prefix"];
+        ["rule", "by", "layer", "article", "text", "local", "source", "uncertain", "from", "until", "unless", "limits", "effects", "snapshot", "rules", "id", "otherwise", "exempt", "prefix", "records"];
 
     /// <summary>The row that applies on the day; null if there is none.</summary>
     public RegimeRow? Row { get; } = file.Rows.FirstOrDefault(row => row.HoldsOn(day));
@@ -70,6 +70,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
             ["rows"] = new JsonArray([.. file.Rows.Select(r => new JsonObject { ["id"] = r.Id, ["from"] = r.From, ["until"] = r.Until })]),
             ["row"] = row,
             ["registers"] = new JsonArray([.. Registers().Select(r => r.DeepClone())]),
+            ["retention"] = Retention(),
             ["calendars"] = file.Json["calendars"]?.DeepClone() ?? new JsonObject(),
             ["product_groups"] = new JsonArray([.. Groups().Select(g => JsonValue.Create(g))]),
         };
@@ -114,6 +115,11 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         foreach (var range in RegimeDocument.Objects(file.Json, "ranges"))
         {
             WriteText(console, $"never called: +{(string)range["prefix"]!}...", range, "  ");
+        }
+
+        foreach (var term in RegimeDocument.Objects(file.Json, "retention"))
+        {
+            WriteText(console, $"how long records are kept: {string.Join(", ", RegimeDocument.Texts(term, "records"))}", term, "  ");
         }
 
         foreach (var register in Registers())
@@ -231,6 +237,13 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         return RegimeDocument.Objects(file.Json, "registers").Where(register => asked.Contains((string)register["name"]!));
     }
 
+    private JsonNode Retention()
+    {
+        var terms = file.Json["retention"]?.DeepClone() ?? new JsonArray();
+        Resolve(terms);
+        return terms;
+    }
+
     private List<string> Groups() => Row is null
         ? []
         : [.. RegimeDocument.Objects(Row.Json, "rules").SelectMany(rule => RegimeDocument.Texts(rule, "groups").Concat(RegimeDocument.Texts(rule, "exemptGroups"))).Distinct().Order(StringComparer.Ordinal)];
@@ -243,7 +256,7 @@ internal sealed class RegimeShow(RegimeDocument file, string day)
         }
     }
 
-    private void Resolve(JsonObject json)
+    private void Resolve(JsonNode json)
     {
         foreach (var text in RegimeDocument.AllObjects(json).Where(o => o["source"] is JsonValue).ToList())
         {

@@ -59,6 +59,7 @@ internal sealed class CountryFile
         Groups = [.. ProductGroups.Select(group => group.Name)];
         CheckGroups(json);
         CheckOrder(json);
+        Retention = Retention.Read(json, _texts, Country, Regimes.SelectMany(regime => regime.Rules));
         json.RejectUnknown();
     }
 
@@ -75,6 +76,9 @@ internal sealed class CountryFile
 
     /// <summary>Their names.</summary>
     internal string[] Groups { get; }
+
+    /// <summary>How long its records are kept; null if all are.</summary>
+    internal Retention? Retention { get; }
 
     internal TimeZoneInfo[] Zones { get; }
 

@@ -398,6 +398,7 @@ public sealed class RegimeSet : IRegisterCatalog
             Exempt = regime.Exempt,
             Reassigned = regime.Reassigned,
             Groups = file.Groups,
+            Retention = file.Retention,
             Registers = [.. registers],
         };
     }

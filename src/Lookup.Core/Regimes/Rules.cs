@@ -56,6 +56,9 @@ public sealed class Rules
     /// <summary>Why facts recorded before a reassignment of the number do not count.</summary>
     internal RuleText Reassigned { get; init; } = Texts.Reassigned;
 
+    /// <summary>How long records of the country are kept; null if all are.</summary>
+    public Retention? Retention { get; init; }
+
     /// <summary>The product groups that rules of the country name, at most <see cref="ProductGroup.MaxGroups"/>.</summary>
     internal string[] Groups { get; init; } = [];
 

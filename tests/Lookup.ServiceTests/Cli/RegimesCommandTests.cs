@@ -11,7 +11,7 @@ public sealed class RegimesCommandTests : IDisposable
     private const string Case =
         """{"id": "a", "number": "+31612345678", "callTime": "2024-03-12T14:00:00+01:00", "question": {"organisation": "o", "purpose": "PURPOSE_COMMERCIAL"}, "facts": [], "verdict": "deny", "reason": "no_consent", "regime": "NL-2", "note": "read by people"}""";
 
-    private static readonly DateOnly Today = new(2026, 11, 30);
+    private static readonly DateOnly Today = new(2026, 12, 1);
 
     private readonly TempFolder _folder = new();
 
@@ -100,7 +100,7 @@ public sealed class RegimesCommandTests : IDisposable
             {
                 json["regimes"]![1]!["until"] = "2026-05-01";
                 json["sources"]!["tw"]!["verified"] = "2025-11-29";
-                json["sources"]!["ctm"]!["verified"] = "2026-12-01";
+                json["sources"]!["ctm"]!["verified"] = "2026-12-02";
                 json["sources"]!["spare"] = json["sources"]!["tw-old"]!.DeepClone();
                 json["registers"]!.AsArray().Add(new JsonObject { ["name"] = "nl-spare", ["title"] = "Spare" });
                 json["calendars"]!["spare"] = new JsonArray("01-01");
@@ -110,7 +110,7 @@ public sealed class RegimesCommandTests : IDisposable
         string[] expected =
         [
             "fault nl.json.sources.tw.verified: 2025-11-29 is more than 12 months ago",
-            "fault nl.json.sources.ctm.verified: 2026-12-01 is in the future",
+            "fault nl.json.sources.ctm.verified: 2026-12-02 is in the future",
             "fault nl.json.regimes[0].rules[0]: is never in force",
             "fault nl.json.regimes[0].rules[1]: is never in force",
             "fault nl.json.regimes[2].from: no row applies between 2026-05-01, when NL-2 ends, and 2026-07-01",

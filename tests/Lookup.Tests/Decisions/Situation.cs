@@ -226,6 +226,29 @@ internal sealed class Situation
         return this;
     }
 
+    /// <summary>Deletes what no longer has to be kept; returns the number of versions.</summary>
+    internal int Retain(DateTimeOffset now)
+    {
+        var deleted = 0;
+        var terms = RegimeSet.BuiltIn.Find(Number, now.ToUnixTimeMilliseconds())?.Retention;
+        foreach (var (id, value) in _timelines.ToList())
+        {
+            if (terms?.DeleteBefore(id.Kind, now) is { } before && TimelineRetention.Compute(id, value, before, now.ToUnixTimeMilliseconds()) is { } after)
+            {
+                deleted += after.Gone.Count;
+                _timelines.Remove(id);
+                if (after.Value.Length > 0)
+                {
+                    _timelines[id] = after.Value;
+                }
+            }
+        }
+
+        return deleted;
+    }
+
+    internal byte[] Value(FactId id) => _timelines.GetValueOrDefault(id, []);
+
     internal IReadOnlyCollection<FactId> Ids => _timelines.Keys;
 
     internal (Rules? Rules, Question Question, StoredValue[] Values, RegisterSnapshots Snapshots) Ready(RegimeSet? regimes = null)
