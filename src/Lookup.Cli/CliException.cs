@@ -26,6 +26,9 @@ internal static class ExitCodes
     /// <summary>Watch: the receiver of the webhooks answered 410 Gone.</summary>
     public const int ReceiverGone = 7;
 
+    /// <summary>Evidence: a file differs from the hash on record.</summary>
+    public const int Different = 8;
+
     /// <summary>Check: the call is forbidden.</summary>
     public const int Deny = 10;
 

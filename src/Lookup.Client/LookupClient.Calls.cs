@@ -137,23 +137,37 @@ public sealed partial class LookupClient
     /// <param name="progress">Receives the progress, 0 to 1.</param>
     /// <param name="cancellationToken">Cancels the revert; the same call resumes it.</param>
     /// <returns>The import with the counts of the revert.</returns>
-    public async Task<Import> RevertImportAsync(RevertImportRequest request, Action<double> progress, CancellationToken cancellationToken)
+    public Task<Import> RevertImportAsync(RevertImportRequest request, Action<double> progress, CancellationToken cancellationToken) => ChangeAsync(
+        () => _imports.RevertImport(request, cancellationToken: cancellationToken), step => step.Import, step => step.ShareDone, progress, cancellationToken);
+
+    /// <summary>Deletes facts that no longer have to be kept, or counts them.</summary>
+    /// <param name="request">The actor and the reason.</param>
+    /// <param name="progress">Receives the progress, 0 to 1.</param>
+    /// <param name="cancellationToken">Stops the run; another call deletes what is left.</param>
+    /// <returns>What was deleted, or is due, by country and kind.</returns>
+    public Task<RetentionResult> ApplyRetentionAsync(ApplyRetentionRequest request, Action<double> progress, CancellationToken cancellationToken) => ChangeAsync(
+        () => _facts.ApplyRetention(request, cancellationToken: cancellationToken), step => step.Result, step => step.ShareDone, progress, cancellationToken);
+
+    // Runs a call that returns its progress and then its result.
+    private async Task<TResult> ChangeAsync<TStep, TResult>(
+        Func<AsyncServerStreamingCall<TStep>> start, Func<TStep, TResult?> resultOf, Func<TStep, double> shareOf, Action<double> progress, CancellationToken cancellationToken)
+        where TResult : class
     {
         ArgumentNullException.ThrowIfNull(progress);
         try
         {
-            using var call = _imports.RevertImport(request, cancellationToken: cancellationToken);
+            using var call = start();
             while (await call.ResponseStream.MoveNext(cancellationToken))
             {
-                if (call.ResponseStream.Current is { Import: { } import })
+                if (resultOf(call.ResponseStream.Current) is { } result)
                 {
-                    return import;
+                    return result;
                 }
 
-                progress(call.ResponseStream.Current.ShareDone);
+                progress(shareOf(call.ResponseStream.Current));
             }
 
-            throw new RpcException(new Status(StatusCode.Internal, "The service ended the revert without a result."));
+            throw new RpcException(new Status(StatusCode.Internal, "The service ended the call without a result."));
         }
         catch (RpcException exception)
         {
@@ -162,7 +176,7 @@ public sealed partial class LookupClient
         }
         finally
         {
-            // The revert may have changed facts of any number.
+            // It may have changed facts of any number.
             ForgetAll();
         }
     }

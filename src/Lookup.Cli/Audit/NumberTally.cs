@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Lookup.Client;
+using Lookup.Redis.Maintenance;
 using Lookup.V1;
 
 namespace Lookup.Cli.Audit;
@@ -79,6 +80,9 @@ internal sealed class NumberTally(Question question, DateTimeOffset now, DateTim
     /// <summary>Consents without a stated end.</summary>
     public long WithoutEnd { get; private set; }
 
+    /// <summary>Certificates of consents in effect that were not claimed yet.</summary>
+    public CertificateCount Certificates { get; } = new(now);
+
     /// <summary>Consents counted.</summary>
     public long AllConsents => Consents.Values.Sum(source => source.Hashed + source.Referenced + source.Without);
 
@@ -100,6 +104,8 @@ internal sealed class NumberTally(Question question, DateTimeOffset now, DateTim
         ["consents_expiring"] = new JsonArray([.. Expiring.Select(count => (JsonNode)count)]),
         ["consents_expired"] = Expired,
         ["consents_without_end"] = WithoutEnd,
+        ["certificates_to_claim"] = Certificates.Due,
+        ["certificates_not_claimed"] = Certificates.Missed,
     };
 
     /// <summary>Counts a number.</summary>
@@ -186,6 +192,7 @@ internal sealed class NumberTally(Question question, DateTimeOffset now, DateTim
             count.Referenced++;
         }
 
+        Certificates.Add(consent.Evidence?.ClaimBy?.ToDateTimeOffset(), consent.Evidence?.Claimed is not null);
         WithoutEnd += end is null ? 1 : 0;
         for (var i = 0; i < ExpiryDays.Length; i++)
         {

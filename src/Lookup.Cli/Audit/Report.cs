@@ -1,6 +1,7 @@
 using System.Globalization;
 using Lookup.Cli.Options;
 using Lookup.Core.Regimes;
+using Lookup.Redis.Maintenance;
 using Lookup.V1;
 
 namespace Lookup.Cli.Audit;
@@ -85,6 +86,16 @@ internal sealed record Report(
         if (Numbers.Consents.Values.Sum(source => source.Without) is > 0 and var without)
         {
             yield return ($"{N(without)} consents have no evidence, so they permit no call.", "Obtain the evidence from their source, or take the numbers off the lists.");
+        }
+
+        if (Numbers.Certificates is { First: { } first } certificates)
+        {
+            yield return ($"{N(certificates.Due)} certificates of consents must be claimed within {CertificateCount.WarnDays} days, the first by {first.UtcDateTime.ToString("d MMMM yyyy", CultureInfo.InvariantCulture)}.", "Claim them, and record when.");
+        }
+
+        if (Numbers.Certificates.Missed is > 0 and var missed)
+        {
+            yield return ($"{N(missed)} certificates of consents were not claimed in time, so their proof may be gone.", "Ask their issuers, or obtain new consents.");
         }
 
         if (Numbers.Expiring[0] is > 0 and var soon)

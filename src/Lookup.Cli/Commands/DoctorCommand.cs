@@ -139,6 +139,7 @@ internal sealed class DoctorCommand : CliCommand
                 new Finding(FindingLevel.Ok, "store", $"{health.Facts:N0} timelines in {store.Store.Manifest.Partitions} partitions."),
                 .. health.Warnings.Select(warning => new Finding(FindingLevel.Warn, "store", warning)),
                 .. await FilterFindings.ExamineAsync(store.Store.Filters, store.Store.Feed, Shell.Clock, ct),
+                await CertificateCount.FindAsync(store.Store.Maintenance.VisitEvidenceAsync, Shell.Clock.GetUtcNow(), ct),
             ];
         }
         catch (StoreUnavailableException exception)

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Lookup.Cli.Files;
 using Lookup.Cli.Lists;
 using Lookup.Cli.Options;
 using Lookup.Cli.Output;
@@ -21,6 +23,12 @@ internal sealed class PreviewCommand : CliCommand
     };
 
     private readonly Option<int?> _seed = new("--seed") { Description = "Seed for --sample; the same seed draws the same lines.", HelpName = "N" };
+    private readonly Option<string?> _missingEvidence = new("--missing-evidence")
+    {
+        Description = "Also writes the numbers whose consent has no evidence, or a certificate that was not claimed, to a CSV file.",
+        HelpName = "FILE",
+    };
+
     private readonly QuestionOptions _question;
     private readonly ConnectionOptions _connection;
 
@@ -28,15 +36,17 @@ internal sealed class PreviewCommand : CliCommand
         : base(
             shell,
             "preview",
-            "Counts the lines of a list by verdict and reason, and writes no files.",
+            "Counts the lines of a list by verdict and reason.",
             "lookup preview leads.csv --org acme --purpose commercial",
             "lookup preview leads.csv.gz --sample 10000 --org acme --purpose commercial",
+            "lookup preview leads.csv --missing-evidence missing.csv --org acme --purpose commercial",
             $"lookup preview leads.ndjson --column phone --at {TimeText.Example} --org acme --purpose charity --json")
     {
         ExitCodeHelp = "0 success, 3 the list has no lines, or none has a valid number, 1 error, 2 usage.";
         _list = new ListOptions(this);
         Options.Add(_sample);
         Options.Add(_seed);
+        Options.Add(_missingEvidence);
         _question = new QuestionOptions(this, hasNumber: false);
         _connection = new ConnectionOptions(this);
     }
@@ -51,6 +61,12 @@ internal sealed class PreviewCommand : CliCommand
             throw CliException.Usage($"--sample {size} is out of range: 1 to {MaxSample}.");
         }
 
+        var missing = parsed.GetValue(_missingEvidence);
+        if (missing is not null && size is not null)
+        {
+            throw CliException.Usage("--missing-evidence lists the numbers of the whole list: leave out --sample.");
+        }
+
         var settings = _list.Settings(parsed);
         using var client = _connection.Connect(parsed, _list.Patience(parsed));
         using var input = _list.Open(parsed, Shell.Input);
@@ -60,8 +76,27 @@ internal sealed class PreviewCommand : CliCommand
         using var sink = new CountingSink(null);
         if (size is null)
         {
-            await run.RunAsync(question, reader, sink, chunk => chunk.CountAll(), IsJson(parsed), ct);
-            Write(parsed, question, sink, null, 0);
+            var path = missing is null ? null : OutputPath.Of(missing, "--missing-evidence", input.Path, MissingEvidence.Header);
+            var evidence = missing is null ? null : new MissingEvidence(sink);
+            await run.RunAsync(question, reader, (IChunkSink?)evidence ?? sink, chunk => chunk.CountAll(), IsJson(parsed), ct);
+            if (evidence is not null)
+            {
+                await WorkBar.RunAsync(
+                    Shell,
+                    "reading evidence",
+                    async share =>
+                    {
+                        await evidence.WriteAsync(path!, client, open.Question, Shell.Clock.GetUtcNow(), share, ct);
+                        return true;
+                    });
+            }
+
+            Write(parsed, question, sink, null, 0, evidence?.Json(missing!));
+            if (evidence is not null && !IsJson(parsed))
+            {
+                Shell.Console.MarkupLine($"{SafeText.Escape(missing!)}: {SafeText.Escape(evidence.Describe())}");
+            }
+
             return ExitCode(question, sink, sink.State.Records);
         }
 
@@ -76,7 +111,7 @@ internal sealed class PreviewCommand : CliCommand
     private int ExitCode(ListQuestion question, CountingSink sink, long records) =>
         ListRun.WarnIfEmpty(Shell, question.Input, records) || sink.Tally.InvalidCount == sink.State.Records ? ExitCodes.Rejected : ExitCodes.Ok;
 
-    private void Write(ParseResult parsed, ListQuestion question, CountingSink sink, ListSample? sample, int seed)
+    private void Write(ParseResult parsed, ListQuestion question, CountingSink sink, ListSample? sample, int seed, JsonObject? evidence = null)
     {
         var records = sample?.Records ?? sink.State.Records;
         if (IsJson(parsed))
@@ -87,6 +122,11 @@ internal sealed class PreviewCommand : CliCommand
             json["sampled"] = sample?.Count;
             json["seed"] = sample is null ? null : seed;
             json["counts"] = JsonSerializer.SerializeToNode(sink.Tally.ToCounts());
+            if (evidence is not null)
+            {
+                json["missing_evidence"] = evidence;
+            }
+
             json["warnings"] = JsonSerializer.SerializeToNode(sink.State.Basis.Warnings);
             Shell.Output.WriteLine(json.ToJsonString(JsonText.Options));
             return;

@@ -39,6 +39,7 @@ internal sealed class RecordCommand : CliCommand
             "lookup record objection +31612345678 --org acme",
             "lookup record objection +31612345678 --org '*' --reason 'letter of 3 March'",
             "lookup record consent +31612345678 --org acme --purposes commercial --since 2026-05-01T10:00:00+02:00 --until 2027-05-01T00:00:00+02:00 --evidence rec-4711",
+            "lookup record consent +12125550123 --org acme --purposes commercial --since 2026-11-20T10:00:00-05:00 --evidence cert.example/9f2 --claim-by 2027-02-18T10:00:00-05:00",
             "lookup record registration +31612345678 --register nl-bmnr --since 2014-02-01 --timezone Europe/Amsterdam",
             "lookup record subscriber +31201234567 --subscriber legal_person --effective now",
             "lookup record reassignment +12125550123 --effective 2026-09-14 --timezone America/New_York",
@@ -60,6 +61,9 @@ internal sealed class RecordCommand : CliCommand
         Text(Field.Until, "--until", "End of a consent, relation or block.", "TIME");
         Text(Field.LastTransaction, "--last-transaction", "Last transaction of a relation, between --since and --until.", "TIME");
         Text(Field.Evidence, "--evidence", "Reference to the evidence of a consent.", "TEXT");
+        Text(Field.EvidenceSha256, "--evidence-sha256", "SHA-256 of the evidence, for 'lookup evidence verify'.", "HEX");
+        Text(Field.EvidenceClaimBy, "--claim-by", "With --evidence: until when the organisation can claim the certificate from its issuer.", "TIME");
+        Text(Field.EvidenceClaimed, "--claimed", "With --evidence: when the organisation claimed the certificate, or 'now'.", "TIME");
         Text(Field.FirstContactMonths, "--first-contact-months", "Months within which the first call must be made, as the consent says, 0 to 120.", "N");
         Text(Field.Form, "--form", $"Form of a consent: {Words.ConsentForms.List}.", "FORM");
         Text(Field.Appointment, "--appointment", "With --form appointment: the agreed time of the call.", "TIME");

@@ -70,6 +70,13 @@ internal sealed record Dossier(
             Add("text agreed to", fact.Consent.Evidence?.TextVersion);
             Add("channel", fact.Consent.Evidence?.Channel);
             Add("language", fact.Consent.Evidence?.Locale);
+            Add("certificate to be claimed by", fact.Consent.Evidence?.ClaimBy is { } by ? printer.Time(by) : "");
+            Add("certificate claimed", fact.Consent.Evidence?.Claimed is { } claimed ? printer.Time(claimed) : "");
+            foreach (var earlier in known.EarlierEvidence)
+            {
+                Add("earlier evidence", earlier.Reference + (earlier.Sha256.Length > 0 ? $", sha256 {earlier.Sha256}" : ""));
+            }
+
             Add("user of the number", fact.Consent.Verified ? "checked" : "");
         }
 

@@ -336,6 +336,8 @@ internal sealed class FactMapper
             TextVersion = Text(Field.EvidenceTextVersion),
             Channel = Text(Field.EvidenceChannel),
             Locale = Text(Field.EvidenceLocale),
+            ClaimBy = Time(Field.EvidenceClaimBy),
+            Claimed = Time(Field.EvidenceClaimed),
         };
         if (evidence.CalculateSize() > 0)
         {

@@ -76,7 +76,10 @@ internal sealed class FactPrinter(string zone)
         (consent.Form == ConsentForm.Unspecified ? "" : ", " + Words.ConsentForms.WordFor(consent.Form)) +
         (consent.Appointment is { } appointment ? $" at {Time(appointment)}" : "") +
         (consent.Expires is { } expires ? $", until {Time(expires)}" : ", no expiry") +
-        (!withEvidence ? "" : consent.Evidence is { } evidence ? $", evidence {evidence.Reference}" : ", no evidence");
+        (!withEvidence ? "" : consent.Evidence is { } evidence ? $", evidence {evidence.Reference}{Claim(evidence)}" : ", no evidence");
+
+    private string Claim(Evidence evidence) =>
+        evidence.Claimed is { } claimed ? $", claimed {Time(claimed)}" : evidence.ClaimBy is { } by ? $", to be claimed by {Time(by)}" : "";
 
     private string Describe(Relation relation) =>
         $"{Words.RelationKinds.WordFor(relation.Relation_)} of {relation.Organisation}{Group(relation.ProductGroup)}" +

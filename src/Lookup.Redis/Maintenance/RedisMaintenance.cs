@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace Lookup.Redis.Maintenance;
 
-/// <summary>Probes the servers of a store and rotates its encryption key.</summary>
+/// <summary>Probes the servers of a store, deletes what no longer has to be kept, and rotates its encryption key.</summary>
 internal sealed class RedisMaintenance(
     RedisTopology link,
     StoreManifest manifest,
@@ -25,6 +25,14 @@ internal sealed class RedisMaintenance(
     public Task<KeyRotationResult> ChangeKeyAsync(
         string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
         new KeyRotation(link, keys, partitions, fences, feed, manifest, imports, options, progress).RunAsync(keyCheck, cancellation);
+
+    /// <inheritdoc/>
+    public Task VisitEvidenceAsync(Action<StoredEvidence> visit, Action<double> progress, CancellationToken cancellation) =>
+        new EvidenceScan(link, manifest, keys.IsCopy).RunAsync(visit, progress, cancellation);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<RetentionCount>> RetainAsync(RetentionOrder order, Action<double> progress, CancellationToken cancellation) =>
+        new RetentionScan(link, manifest, partitions, keys, order).RunAsync(progress, cancellation);
 
     /// <inheritdoc/>
     public async Task<StoreHealth> ProbeAsync(CancellationToken cancellation)

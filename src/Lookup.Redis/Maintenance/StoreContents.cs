@@ -83,6 +83,7 @@ internal static class StoreContents
         }
 
         findings.AddRange(FilterFindings.Judge(all, link.Clock));
+        findings.Add(await CertificateCount.FindAsync(new EvidenceScan(link, manifest, _ => false).RunAsync, link.Clock.GetUtcNow(), cancellation));
         findings.Add(new Finding(FindingLevel.Ok, "facts", $"{facts} timelines."));
         return findings;
     }

@@ -30,6 +30,7 @@ internal static class RpcRoles
         ["/lookup.v1.FactService/RemoveBlocks"] = Roles.Write,
         ["/lookup.v1.FactService/ListBlocks"] = Roles.Check,
         ["/lookup.v1.FactService/EraseNumber"] = Roles.Admin,
+        ["/lookup.v1.FactService/ApplyRetention"] = Roles.Admin,
         ["/lookup.v1.WatchService/Watch"] = Roles.Watch,
         ["/lookup.v1.ImportService/ListImports"] = Roles.Admin,
         ["/lookup.v1.ImportService/RevertImport"] = Roles.Admin,

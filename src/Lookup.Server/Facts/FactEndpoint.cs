@@ -41,7 +41,8 @@ internal sealed class FactEndpoint(
     Drain drain,
     AccessControl access,
     PositionTokens tokens,
-    ReceiptWriter receipts)
+    ReceiptWriter receipts,
+    RetentionRun retention)
     : V1.FactService.FactServiceBase
 {
     private static readonly FactId[] AnyId = [new(FactKind.Objection, 0, Scope.All)];
@@ -353,6 +354,11 @@ internal sealed class FactEndpoint(
             throw StoreDeadline.TooSlow();
         }
     }
+
+    /// <inheritdoc/>
+    public override Task ApplyRetention(
+        V1.ApplyRetentionRequest request, IServerStreamWriter<V1.ApplyRetentionResponse> responseStream, ServerCallContext context) =>
+        retention.RunAsync(request, responseStream, context);
 
     private async Task<ImportSession> OpenAsync(V1.ImportDescription? description, ServerCallContext context)
     {

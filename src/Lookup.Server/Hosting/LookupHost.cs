@@ -306,7 +306,7 @@ public sealed partial class LookupHost : IAsyncDisposable
         services.AddHostedService<ReplicaService>();
         services.AddHostedService<FilterKeeper>();
         services.AddSingleton<BatchLimiter>().AddSingleton<OpenLists>().AddSingleton<ChunkServices>().AddSingleton<BatchChecks>().AddSingleton<HypotheticalChecks>();
-        services.AddSingleton<FactMetrics>().AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<BlockWriter>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
+        services.AddSingleton<FactMetrics>().AddSingleton<ReadView>().AddSingleton<FactReader>().AddSingleton<RecordingOrder>().AddSingleton<FactWriter>().AddSingleton<BlockWriter>().AddSingleton<RetentionRun>().AddSingleton<FactResolver>().AddSingleton<PositionTokens>();
         services.AddSingleton<ScopeNames>();
         services.AddSingleton<KnownOrganisations>();
         services.AddSingleton<SingleChecks>().AddSingleton<Reservations>().AddSingleton<Explanations>();

@@ -188,6 +188,14 @@ internal sealed class InstrumentedStore(FactStore inner, StoreMetrics calls, Laz
         string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
         inner.Maintenance.ChangeKeyAsync(keyCheck, options, progress, cancellation);
 
+    /// <inheritdoc/>
+    public Task VisitEvidenceAsync(Action<StoredEvidence> visit, Action<double> progress, CancellationToken cancellation) =>
+        inner.Maintenance.VisitEvidenceAsync(visit, progress, cancellation);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<RetentionCount>> RetainAsync(RetentionOrder order, Action<double> progress, CancellationToken cancellation) =>
+        inner.Maintenance.RetainAsync(order, progress, cancellation);
+
     private async Task MeasureAsync(StoreRequest call, long begin, Task task)
     {
         using var span = Tracing.IsOn ? Tracing.StartSpan("store " + ServiceMetrics.Name(call.ToString())) : null;

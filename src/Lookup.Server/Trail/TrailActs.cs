@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
@@ -36,6 +37,7 @@ internal static class TrailActs
         ["ImportFacts"] = "import",
         ["RevertImport"] = "revert",
         ["EraseNumber"] = "erasure",
+        ["ApplyRetention"] = "retention",
         ["RecordBlocks"] = "block",
         ["RemoveBlocks"] = "block",
     }.ToFrozenDictionary(StringComparer.Ordinal);
@@ -85,12 +87,19 @@ internal static class TrailActs
         V1.LoadSnapshotResponse { Done: { } one } => "done: " + one.ImportId,
         V1.EraseNumberResponse one => $"done: {one.ErasedFacts} facts, {one.ErasedReceipts} receipts",
         V1.RevertImportResponse { Import.Revert: { } one } => $"done: {one.Gone.Sum(kind => kind.Count)} removed, {one.SetBack} restored",
+        V1.ApplyRetentionResponse { Result: { } one } => Retained(one),
+        V1.RetentionResult one => Retained(one),
         _ => "done",
     };
 
+    private static string Retained(V1.RetentionResult result) => result.Counts.Count == 0
+        ? "done: nothing was due"
+        : "done: " + string.Join(", ", result.Counts.Select(count => string.Create(
+            CultureInfo.InvariantCulture, $"{count.Count} {count.Country} {count.Kind} before {count.Before.ToDateTime():yyyy-MM-dd}")));
+
     private static string? What(IMessage request, NumberCipher cipher) => request switch
     {
-        V1.RevertImportRequest { DryRun: true } => null,
+        V1.RevertImportRequest { DryRun: true } or V1.ApplyRetentionRequest { DryRun: true } => null,
         V1.EraseNumberRequest erasure => Format(Erasure(erasure, cipher)),
         V1.RecordBlocksRequest record => Blocks(record.Blocks),
         V1.RemoveBlocksRequest remove => Blocks(remove.Blocks),

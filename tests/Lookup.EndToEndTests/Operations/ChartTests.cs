@@ -21,6 +21,7 @@ public sealed partial class ChartTests(ChartTests.Renderer renderer) : IClassFix
         receipts: {storageClass: fast, for: asked}
         settings: {FreshnessBoundMs: 300, RecordCacheBytes: 200000000}
         setup: {enabled: true}
+        retention: {enabled: true}
         traces: {endpoint: "http://collector:4317"}
         autoscaling: {enabled: true}
         networkPolicy: {from: [{namespaceSelector: {}}], storeTo: [{ipBlock: {cidr: 10.0.0.0/8}}], egress: [{ports: [{port: 443}]}]}
@@ -59,7 +60,7 @@ public sealed partial class ChartTests(ChartTests.Renderer renderer) : IClassFix
     [Theory]
     [InlineData(Plain, "NetworkPolicy PodDisruptionBudget Service Service ServiceAccount StatefulSet")]
     [InlineData(Least, "Service Service StatefulSet")]
-    [InlineData(Everything, "ConfigMap HorizontalPodAutoscaler Job NetworkPolicy PodDisruptionBudget PrometheusRule Service Service ServiceAccount ServiceMonitor StatefulSet")]
+    [InlineData(Everything, "ConfigMap CronJob HorizontalPodAutoscaler Job NetworkPolicy PodDisruptionBudget PrometheusRule Service Service ServiceAccount ServiceMonitor StatefulSet")]
     public async Task Chart_Objects_FitTheSchemasOfKubernetes(string values, string kinds)
     {
         var objects = await RenderAsync(values);

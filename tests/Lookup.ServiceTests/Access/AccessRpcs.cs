@@ -53,6 +53,7 @@ internal static class AccessRpcs
             [new RemoveBlocksRequest { Blocks = { new Block { Organisation = org, Pattern = "+1313XXXXXXX", Source = "test" } } }]),
         ["FactService.ListBlocks"] = new(Roles.Check, Foreign.Denied, org => [new ListBlocksRequest { Organisation = org }]),
         ["FactService.EraseNumber"] = new(Roles.Admin, Foreign.None, _ => [new EraseNumberRequest { Number = Samples.NewNumber(), Source = "letter" }]),
+        ["FactService.ApplyRetention"] = new(Roles.Admin, Foreign.None, _ => [new ApplyRetentionRequest()]),
         ["WatchService.Watch"] = new(Roles.Watch, Foreign.Denied, org => [new WatchRequest { Organisations = { org } }]),
         ["ImportService.ListImports"] = new(Roles.Admin, Foreign.None, _ => [new ListImportsRequest()]),
         ["ImportService.RevertImport"] = new(Roles.Admin, Foreign.None, _ => [new RevertImportRequest { ImportId = "none" }]),

@@ -108,6 +108,8 @@ public sealed class ReportTests : IDisposable
             ["consents_expiring"] = Array(((int[])[30, 60, 90]).Select(days => valid.Count(fact => fact.Until <= year.Now.AddDays(days)))),
             ["consents_expired"] = consents.Count - valid.Count,
             ["consents_without_end"] = 0,
+            ["certificates_to_claim"] = 0,
+            ["certificates_not_claimed"] = 0,
         }.ToJsonString();
 
         static JsonArray Array(IEnumerable<int> values) => new([.. values.Select(value => (JsonNode)value)]);

@@ -196,6 +196,7 @@ public sealed class StoredTextTests : IAsyncLifetime
             "FactService.RecordOutcome" => [Samples.Outcome(Number, CallOutcome.Objection)],
             "FactService.ImportFacts" => [new ImportFactsRequest { Sequence = 1, Facts = { fact }, Import = new ImportDescription { FileName = "a.csv", Actor = "anna", Source = "crm" } }],
             "FactService.EraseNumber" => [new EraseNumberRequest { Number = Number, Source = "letter" }],
+            "FactService.ApplyRetention" => [new ApplyRetentionRequest { DryRun = true, Actor = "anna", Reason = "monthly" }],
             "ImportService.RevertImport" => [new RevertImportRequest { ImportId = "20240101-000000-0000", DryRun = true, Actor = "anna", Reason = "wrong" }],
             "RegistryService.LoadSnapshot" =>
             [

@@ -227,6 +227,8 @@ public sealed class TrailTests
         await DoneAsync("key", "list", "--data", data);
         await DoneAsync("import", file, "--set", "kind=objection", "--set", "organisation=acme", "--map", "number=phone", "--data", data);
         var import = JsonNode.Parse(await DoneAsync("imports", "--json", "--data", data))!["imports"]![0]!["importId"]!.GetValue<string>();
+        await DoneAsync("retention", "--dry-run", "--data", data);
+        await DoneAsync("retention", "--yes", "--data", data);
         await DoneAsync("revert", import, "--dry-run", "--data", data);
         await DoneAsync("revert", import, "--yes", "--data", data);
         await DoneAsync("key", "rotate", "anna", "--data", data);
@@ -236,7 +238,7 @@ public sealed class TrailTests
         var acts = (await DoneAsync("trail", "list", "--json", "--data", data)).Trim().Split('\n').Select(line => JsonNode.Parse(line)!).ToList();
         Assert.Equal(
             [("SetUpStore", "done"), ("CreateCredential", "done"), ("AddGrant", "done"), ("ImportFacts", "done: " + import),
-                ("RevertImport", "done"), ("RotateCredential", "done"), ("RotateCredential", "refused: NotFound")],
+                ("ApplyRetention", "done: nothing was due"), ("RevertImport", "done"), ("RotateCredential", "done"), ("RotateCredential", "refused: NotFound")],
             acts.Select(act => (act["act"]!.GetValue<string>(), act["result"]!.GetValue<string>())));
         Assert.All(acts, act => Assert.Equal($"tool:{Environment.UserName}@{Environment.MachineName}", act["who"]!.GetValue<string>()));
         Assert.Contains("AddGrant", await DoneAsync("trail", "list", "--kind", "grant", "--who", "tool", "--data", data), StringComparison.Ordinal);

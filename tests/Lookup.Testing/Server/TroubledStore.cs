@@ -61,6 +61,12 @@ internal sealed record TroubledStore : FactStore, IFactReader, IFactWriter, INam
 
     public StoreServers Servers => _inner.Maintenance.Servers;
 
+    public Task VisitEvidenceAsync(Action<StoredEvidence> visit, Action<double> progress, CancellationToken cancellation) =>
+        _inner.Maintenance.VisitEvidenceAsync(visit, progress, cancellation);
+
+    public Task<IReadOnlyList<RetentionCount>> RetainAsync(RetentionOrder order, Action<double> progress, CancellationToken cancellation) =>
+        _inner.Maintenance.RetainAsync(order, progress, cancellation);
+
     public Task<KeyRotationResult> ChangeKeyAsync(
         string keyCheck, KeyRotationOptions options, Action<KeyRotationStep, double> progress, CancellationToken cancellation) =>
         _inner.Maintenance.ChangeKeyAsync(keyCheck, options, progress, cancellation);

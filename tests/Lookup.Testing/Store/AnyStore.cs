@@ -48,7 +48,7 @@ internal sealed class AnyStore : IAsyncDisposable
     internal Task<FactStore> OpenAnotherAsync(CancellationToken cancellation) =>
         StoreAdmin.OpenAsync(Options, Store.Manifest.KeyCheck, TimeProvider.System, cancellation);
 
-    private StoreOptions Options => _server?.Options ?? RedisServer.Patient with { ConnectionString = ((EmbeddedStore)Store).ConnectionString };
+    internal StoreOptions Options => _server?.Options ?? RedisServer.Patient with { ConnectionString = ((EmbeddedStore)Store).ConnectionString };
 
     /// <summary>Counts, versions, feeds and filters agree with what the buckets hold.</summary>
     internal async Task CheckAsync(CancellationToken cancellation)
