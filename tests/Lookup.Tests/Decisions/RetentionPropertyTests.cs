@@ -74,7 +74,9 @@ public sealed class RetentionPropertyTests
                     {
                         var situation = new Situation(Numbers[number], call)
                         {
-                            Group = grouped ? "energy" : "", IsTimeNamed = named, Subscriber = (SubscriberType)Math.Min(subscriber, 3),
+                            Group = grouped ? "energy" : "",
+                            IsTimeNamed = named,
+                            Subscriber = (SubscriberType)Math.Min(subscriber, 3),
                         };
                         foreach (var (id, entry) in facts)
                         {
