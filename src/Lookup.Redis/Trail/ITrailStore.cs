@@ -20,6 +20,12 @@ public interface ITrailStore
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
     public Task<IReadOnlyList<byte[]>> ReadAsync(long from, int count, CancellationToken cancellation);
+
+    /// <summary>Reads the newest stored entries in their order.</summary>
+    /// <param name="count">How many at most, 1 to <see cref="MaxPage"/>.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="StoreUnavailableException">The store could not answer.</exception>
+    public Task<IReadOnlyList<byte[]>> NewestAsync(int count, CancellationToken cancellation);
 }
 
 /// <summary>An appended entry.</summary>

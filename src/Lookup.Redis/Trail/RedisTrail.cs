@@ -34,10 +34,15 @@ internal sealed class RedisTrail(RedisTopology link, RedisValue epoch) : ITrailS
         throw RedisFaults.Timeout();
     }
 
-    public async Task<IReadOnlyList<byte[]>> ReadAsync(long from, int count, CancellationToken cancellation)
+    public Task<IReadOnlyList<byte[]>> ReadAsync(long from, int count, CancellationToken cancellation) =>
+        RangeAsync(from, from + count - 1, cancellation);
+
+    public Task<IReadOnlyList<byte[]>> NewestAsync(int count, CancellationToken cancellation) => RangeAsync(-count, -1, cancellation);
+
+    private async Task<IReadOnlyList<byte[]>> RangeAsync(long first, long last, CancellationToken cancellation)
     {
         var entries = await link.GlobalAsync(
-            epoch, db => db.ListRangeAsync(Keys.Trail, from, from + count - 1, CommandFlags.DemandMaster), patient: true, cancellation);
+            epoch, db => db.ListRangeAsync(Keys.Trail, first, last, CommandFlags.DemandMaster), patient: true, cancellation);
         return [.. entries.Select(entry => (byte[])entry!)];
     }
 

@@ -1,18 +1,24 @@
 using System.Text.Json;
+using Lookup.Core.Trail;
 using Lookup.Redis.Imports;
 using Lookup.Redis.Maintenance;
+using Lookup.Redis.Trail;
 using Lookup.Server.Telemetry;
 using Microsoft.Extensions.Hosting;
 
 namespace Lookup.Server.Pages;
 
 /// <summary>
-/// Publishes a summary of this instance in the store every few seconds, and reads those of the others and the newest imports. While
-/// the store does not answer, the page shows what was read last.
+/// Publishes a summary of this instance in the store every few seconds, and reads those of the others, the newest imports and the
+/// newest administrative acts. While the store does not answer, the page shows what was read last.
 /// </summary>
-internal sealed class LiveBoard(InstanceBoard board, IImportStore imports, LiveFeed feed, Instance instance, TimeProvider clock) : BackgroundService
+internal sealed class LiveBoard(InstanceBoard board, IImportStore imports, ITrailStore trail, LiveFeed feed, Instance instance, TimeProvider clock) : BackgroundService
 {
     private const int MaxImports = 10;
+    private const int MaxActs = 10;
+
+    // An act and its result are two entries, with those of other acts between them.
+    private const int MaxEntries = 4 * MaxActs;
 
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
@@ -29,6 +35,7 @@ internal sealed class LiveBoard(InstanceBoard board, IImportStore imports, LiveF
                 if (feed.Readers > 0)
                 {
                     await TryAsync(async stop => feed.Imports = await ImportsAsync(stop), stoppingToken);
+                    await TryAsync(async stop => feed.Acts = await ActsAsync(stop), stoppingToken);
                 }
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
@@ -96,6 +103,17 @@ internal sealed class LiveBoard(InstanceBoard board, IImportStore imports, LiveF
             import.Ended,
             import.Register.Length > 0 ? import.Additions + import.Changes + import.Removals : import.Recorded,
             import.Refused))];
+    }
+
+    private async Task<IReadOnlyList<LiveAct>> ActsAsync(CancellationToken cancellation)
+    {
+        TrailEntry[] entries = [.. (await trail.NewestAsync(MaxEntries, cancellation)).Select(stored => TrailEntry.Read(stored))];
+        var results = entries.Where(entry => entry.Of is not null).ToDictionary(entry => entry.Of!.Value, entry => entry.Result);
+        return [.. entries.Where(entry => entry.Of is null).TakeLast(MaxActs).Reverse().Select(entry => new LiveAct(
+            entry.Time.ToUnixTimeMilliseconds(),
+            Redaction.Mask(entry.Who),
+            entry.Act,
+            Redaction.Mask(entry.Result.Length > 0 ? entry.Result : results.GetValueOrDefault(entry.Number, ""))))];
     }
 }
 

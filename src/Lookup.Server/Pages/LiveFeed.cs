@@ -50,6 +50,9 @@ internal sealed class LiveFeed(
     /// <summary>The newest imports, as they were read last.</summary>
     internal IReadOnlyList<LiveImport> Imports { get; set; } = [];
 
+    /// <summary>The newest administrative acts, as they were read last.</summary>
+    internal IReadOnlyList<LiveAct> Acts { get; set; } = [];
+
     /// <summary>Open pages.</summary>
     internal int Readers => Volatile.Read(ref _readers);
 
@@ -234,6 +237,7 @@ internal sealed class LiveFeed(
             Registers = registers,
             Lists = state.Lists(),
             Imports = Imports,
+            Acts = Acts,
             Loads = state.Loads(),
             Instances = Instances,
         };

@@ -113,6 +113,9 @@ internal sealed record LiveSample : LivePoint
     /// <summary>The newest imports of the store.</summary>
     public required IReadOnlyList<LiveImport> Imports { get; init; }
 
+    /// <summary>The newest acts of the admin trail, the latest first.</summary>
+    public required IReadOnlyList<LiveAct> Acts { get; init; }
+
     /// <summary>Limits of this instance, and how much of each is used.</summary>
     public required IReadOnlyList<LiveLoad> Loads { get; init; }
 
@@ -145,6 +148,13 @@ internal sealed record LiveList(string Organisation, string Credential, long Sta
 
 /// <summary>An import.</summary>
 internal sealed record LiveImport(string Id, string What, string State, string Actor, long Begun, long Ended, long Recorded, long Refused);
+
+/// <summary>An administrative act.</summary>
+/// <param name="At">When it was begun, in Unix milliseconds.</param>
+/// <param name="Who">The credential, or the user of the tool; empty if none is required.</param>
+/// <param name="Act">As in the trail, for example "CreateCredential".</param>
+/// <param name="Result">As in the trail; empty: none yet.</param>
+internal sealed record LiveAct(long At, string Who, string Act, string Result);
 
 /// <summary>A limit of this instance.</summary>
 internal sealed record LiveLoad(string Words, double Used, double Limit);

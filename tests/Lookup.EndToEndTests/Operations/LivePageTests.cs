@@ -60,6 +60,7 @@ public sealed class LivePageTests : IAsyncLifetime
         Assert.Equal("serving", await TextAsync(page, "#state"));
         Assert.Equal("Calls can be checked, and nothing is about to stop them.", await TextAsync(page, "#verdict"));
         await UntilAsync(page, "document.querySelector('#instances tbody').textContent.includes('(this one)')");
+        await UntilAsync(page, "/StartService.*done/.test(document.querySelector('#acts tbody').textContent)");
         Assert.Equal(server.Store.Manifest.Partitions, await page.EvaluateExpressionAsync<int>("document.querySelectorAll('#ages span').length"));
         Assert.Contains($"{server.Store.Manifest.Epoch:x16}", await TextAsync(page, "#instance"), StringComparison.Ordinal);
         Assert.Contains("shadow regimesnone", await TextAsync(page, "#instance"), StringComparison.Ordinal);

@@ -330,5 +330,7 @@ public sealed class TrailTests
             : inner.AppendAsync(entry, cancellation);
 
         public Task<IReadOnlyList<byte[]>> ReadAsync(long from, int count, CancellationToken cancellation) => inner.ReadAsync(from, count, cancellation);
+
+        public Task<IReadOnlyList<byte[]>> NewestAsync(int count, CancellationToken cancellation) => inner.NewestAsync(count, cancellation);
     }
 }

@@ -195,6 +195,7 @@ function work() {
   }), 'no register is loaded');
   rows('lists', now.lists.map(list => [list.organisation, list.credential || '–', list.numbers, since(now.time - list.started)]), 'none');
   rows('imports', now.imports.map(one => [utc(one.begun).slice(0, 16), one.what || 'no file name', one.state, one.recorded]), 'none');
+  rows('acts', now.acts.map(one => [utc(one.at).slice(0, 16), one.who || '–', one.act, one.result || 'none yet']), 'none');
   rows('instances', now.instances.map(one => ({
     values: [`${one.host}, ${one.process}` + (one.id === now.instance.id ? ' (this one)' : ''), one.version, since(now.time - one.started), one.checks, time(one.p99),
       one.age == null ? 'not followed' : `${one.age.toFixed(0)} ms`, bytes(one.memory), [one.outlook.verdict, ...one.outlook.reasons].join(' ')],
