@@ -127,6 +127,8 @@ internal sealed class UnaryCheckMiddleware(
             'u' => TimeSpan.FromMicroseconds(value),
             'm' => TimeSpan.FromMilliseconds(value, 0),
             'S' => TimeSpan.FromSeconds(value),
+            'M' => TimeSpan.FromMinutes(value),
+            'H' => TimeSpan.FromHours(value),
             _ => null,
         };
         return timeout?.TotalMilliseconds < int.MaxValue ? timeout : null;

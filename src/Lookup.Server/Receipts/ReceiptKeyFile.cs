@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Lookup.Core.Receipts;
 
 namespace Lookup.Server.Receipts;
@@ -79,8 +80,9 @@ public static class ReceiptKeyFile
 
         try
         {
-            using var writer = new StreamWriter(path, options);
-            writer.WriteLine(text);
+            using var stream = new FileStream(path, options);
+            stream.Write(Encoding.ASCII.GetBytes(text + "\n"));
+            stream.Flush(flushToDisk: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

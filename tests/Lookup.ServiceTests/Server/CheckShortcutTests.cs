@@ -148,6 +148,19 @@ public sealed class CheckShortcutTests : IAsyncLifetime
         Assert.Null(answer.Answer);
     }
 
+    [Theory]
+    [InlineData("60S")]
+    [InlineData("1M")]
+    [InlineData("1H")]
+    public async Task Check_StoreIsSlow_IsWaitedForAsLongAsTheCallerDoes(string timeout)
+    {
+        await using var server = await LookupServer.StartAsync(new TroubledStore(await LookupServer.EmbeddedAsync()), o => o.StoreReadLimitMs = 200);
+        var request = Samples.Check(Samples.NewNumber());
+        request.Consistency = new Consistency { Exact = true };
+        ((TroubledStore)server.Store).Trouble = ct => Task.Delay(500, ct);
+        Assert.Equal("0", (await CallAsync(Frame(request), message => message.Headers.Add("grpc-timeout", timeout), server)).Status);
+    }
+
     [Fact]
     public async Task Check_StoreAway_IsUnavailableAsThroughTheLibrary()
     {
