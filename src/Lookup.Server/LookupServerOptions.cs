@@ -114,8 +114,8 @@ public sealed class LookupServerOptions
     public ReceiptsFor ReceiptsFor { get; set; } = ReceiptsFor.All;
 
     /// <summary>
-    /// Time limit of a store read; a caller's deadline replaces it for its own call. A server that answers nothing for this long gets no calls
-    /// until it answers again. 1 to 10,000 ms, default 250.
+    /// Time limit of a store read. A server that answers nothing for this long gets no calls until it answers again; while it answers, a caller's
+    /// deadline replaces the limit for its own call. 1 to 10,000 ms, default 250.
     /// </summary>
     [Setting("ms", 1, 10_000)]
     public int StoreReadLimitMs { get; set; } = 250;

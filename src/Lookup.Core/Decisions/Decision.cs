@@ -77,8 +77,6 @@ public struct Decision
         _reasons[at] = new Reason(code, text.Explaining(code));
     }
 
-    internal void ClearReasons() => ReasonCount = 0;
-
     [InlineArray(MaxReasons)]
     private struct ReasonList
     {

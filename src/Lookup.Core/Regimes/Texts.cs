@@ -30,7 +30,7 @@ internal static class Texts
     internal static readonly RuleText CheckTheName = new(
         Layer.Strict,
         RuleText.OwnPolicy,
-        "The organisation has no record, no grant, and no consent or objection from anyone. Compare the spelling: under another name its objections do not count.");
+        "The organisation has no record, no grant, and no consent, relation or objection from anyone. Compare the spelling: under another name its objections do not count.");
 
     internal static readonly RuleText OutsideTheRule = new(
         Layer.Policy, RuleText.OwnPolicy, "Rules on marketing calls do not apply: this is not a marketing call.");
