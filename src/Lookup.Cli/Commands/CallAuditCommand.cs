@@ -94,7 +94,7 @@ internal abstract class CallAuditCommand : CliCommand
     protected CallAuditCommand(Shell shell, string name, string description, params string[] examples)
         : base(shell, name, description, examples)
     {
-        ExitCodeHelp = "0 every call was permitted, 6 some were not, were not checked or cannot be decided, 3 every audited call was permitted but some lines could not be read, 1 error, 2 usage, 130 stopped.";
+        ExitCodeHelp = "0 every call was permitted, 6 some were not, were not checked or cannot be decided, 3 no call was audited, or every one was permitted but some lines could not be read or an organisation is unknown, 1 error, 2 usage, 130 stopped.";
         Arguments.Add(_path);
         foreach (var option in (Option[])[_format, _column, _time, _organisation, _by, _from, _to, _only, _noHeader, _delimiter, _zone, _findings, .. _receipts.All, _noAttempts, _restart, _inFlight, _wait])
         {
@@ -169,9 +169,12 @@ internal abstract class CallAuditCommand : CliCommand
         Write(parsed, input, reader, state, new AuditSummary(state, choice.Groups, receipts, numbers), path, page, resumedAfter);
         return ListRun.WarnIfEmpty(Shell, input, state.Lines) ? ExitCodes.Rejected
             : state.ToAnswerFor > 0 ? ExitCodes.CallsToAnswerFor
-            : state.Faulty > 0 ? ExitCodes.Rejected
+            : state.Calls == 0 || state.Faulty > 0 || IsOfUnknown(state) ? ExitCodes.Rejected
             : ExitCodes.Ok;
     }
+
+    private static bool IsOfUnknown(AuditState state) => state.Warnings.Keys.Any(
+        warning => warning.StartsWith(Words.Reasons.WordFor(ReasonCode.OrganisationNotKnown), StringComparison.Ordinal));
 
     private Task<NumberTally> ReadNumbersAsync(AuditQuestions questions, CallIndex calls, Question question, CallSelection selection, DateTimeOffset now, CancellationToken ct)
     {
@@ -304,7 +307,8 @@ internal abstract class CallAuditCommand : CliCommand
         }
 
         Shell.Console.MarkupLine(state.ToAnswerFor > 0 ? $"The calls to answer for are in {SafeText.Escape(path)}."
-            : state.Calls == 0 ? "No call was audited."
+            : state.Calls == 0 ? $"No call was audited{(state.LeftOut > 0 ? ": no line is within the period and has the value of --only" : "")}."
+            : IsOfUnknown(state) ? "Every call was permitted, but nothing is known of an organisation: compare its spelling."
             : state.Faulty > 0 ? "Every call that could be read was permitted."
             : "Every call was permitted.");
     }

@@ -49,7 +49,7 @@ internal sealed class DateDetection
             if (day != month)
             {
                 throw CliException.Usage(
-                    $"{input.At(line)}, {column}: '{text}' is {Words(day)} or {Words(month)}: set --date-format {Format(text, dayFirst: true)} or --date-format {Format(text, dayFirst: false)}.");
+                    $"{input.At(line)}, {column}: '{text}' is {Words(day)} or {Words(month)}: set --date-format {Format(text, "d", "M")} or --date-format {Format(text, "M", "d")}.");
             }
 
             _found.TryAdd(field, (DateText.DayFirst, 0, text));
@@ -68,9 +68,10 @@ internal sealed class DateDetection
 
     private static string Words(DateTime? date) => date!.Value.ToString("d MMMM yyyy", System.Globalization.CultureInfo.InvariantCulture);
 
-    private static string Format(string text, bool dayFirst)
+    // With one letter, days and months of one digit and of two are read.
+    private static string Format(string text, string first, string second)
     {
         var separator = text.First(c => !char.IsAsciiDigit(c));
-        return dayFirst ? $"dd{separator}MM{separator}yyyy" : $"MM{separator}dd{separator}yyyy";
+        return $"{first}{separator}{second}{separator}yyyy";
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using Lookup.Cli.Files;
@@ -46,10 +45,6 @@ internal sealed class FactMapper
 
     // The service rejects later times, but a fact that forbids must not be lost.
     private static readonly DateTimeOffset MaxTime = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-    // What people and programs write for "none".
-    private static readonly FrozenSet<string> Placeholders = FrozenSet.Create(
-        StringComparer.OrdinalIgnoreCase, "-", "--", ".", "?", "0", "n/a", "#n/a", "na", "nan", "null", "\\N", "none", "nil", "no", "nee", "false", "unknown", "tbd");
 
     private readonly Func<Field, string> _where;
     private readonly TimeZoneInfo? _zone;
@@ -331,7 +326,7 @@ internal sealed class FactMapper
 
         var evidence = new Lookup.V1.Evidence
         {
-            Reference = Placeholders.Contains(Text(Field.Evidence)) ? "" : Text(Field.Evidence),
+            Reference = Placeholder.Is(Text(Field.Evidence)) ? "" : Text(Field.Evidence),
             Sha256 = Text(Field.EvidenceSha256),
             TextVersion = Text(Field.EvidenceTextVersion),
             Channel = Text(Field.EvidenceChannel),

@@ -156,7 +156,7 @@ public sealed class MistakeTests(MistakeFixture fixture) : IClassFixture<Mistake
         { $"import @/num.csv {Objection} --only listed", 2, "num.csv has no column 'listed', which --ignore names; its columns are: number." },
         { $"import @/num.csv {Objection} --cleaned none.csv", 1, "File 'none.csv' does not exist." },
         { $"import @/num.csv {Objection} --cleaned @/head.csv", 1, "head.csv has no valid number: every number would count as listed." },
-        { "import @/dates.csv", 2, "dates.csv, line 2, since: '03/11/2026' is 3 November 2026 or 11 March 2026: set --date-format dd/MM/yyyy or --date-format MM/dd/yyyy." },
+        { "import @/dates.csv", 2, "dates.csv, line 2, since: '03/11/2026' is 3 November 2026 or 11 March 2026: set --date-format d/M/yyyy or --date-format M/d/yyyy." },
         { $"import @/empty.csv {Objection}", 1, "empty.csv is empty: there is nothing to import." },
         { $"import @/head.csv {Objection}", 1, "head.csv has no lines after its header: nothing was recorded." },
         { $"import @/array.json {Objection}", 1, "array.json is a JSON array: write one object per line instead, for example with jq -c '.[]'." },
