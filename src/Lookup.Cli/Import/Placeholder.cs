@@ -8,7 +8,7 @@ internal static class Placeholder
     // Letters alone, because people write n.v.t., N/A and k. A.
     private static readonly FrozenSet<string> Words = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
-        "na", "nan", "null", "none", "nil", "unknown", "missing", "tbd", "tbc", "todo", "pending", "notavailable", "notapplicable", "notfound", "nodata", "noevidence", "empty", "blank", "undefined",
+        "n", "na", "nan", "null", "none", "nil", "unknown", "missing", "tbd", "tbc", "todo", "pending", "notavailable", "notapplicable", "notfound", "nodata", "noevidence", "empty", "blank", "undefined",
         "x", "xx", "xxx", "xxxx",
         "nvt", "geen", "onbekend", "ontbreekt", "nietbeschikbaar", "nietvantoepassing", "nietgevonden", "geenbewijs", "leeg", "nb",
         "kein", "keine", "keiner", "keines", "ka", "keineangabe", "unbekannt", "fehlt", "entfällt", "nichtverfügbar", "nichtvorhanden", "leer", "nv",
