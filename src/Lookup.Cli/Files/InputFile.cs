@@ -170,14 +170,17 @@ internal sealed class InputFile : IDisposable
     }
 
     /// <summary>Whether the first line starts with a number, so it is not a header.</summary>
-    public bool BeginsWithNumber()
+    /// <param name="isAlone">Whether the line has nothing else.</param>
+    public bool BeginsWithNumber(out bool isAlone)
     {
         var line = Head.AsSpan();
         line = line.StartsWith(ByteOrderMark) ? line[ByteOrderMark.Length..] : line;
         line = SeparatorLine(out var skipped) is null ? line : line[skipped..];
         var end = line.IndexOfAny((byte)'\n', (byte)'\r');
         line = end < 0 ? line : line[..end];
-        var value = line.IndexOfAny(",;\t|"u8) is var separator && separator < 0 ? line : line[..separator];
+        var separator = line.IndexOfAny(",;\t|"u8);
+        isAlone = separator < 0;
+        var value = isAlone ? line : line[..separator];
         value = value.Trim("\" "u8);
         return value.Length > 0 && value.IndexOfAnyExcept(NumberBytes) < 0;
     }

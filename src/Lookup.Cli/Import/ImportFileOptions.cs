@@ -141,10 +141,11 @@ internal sealed class ImportFileOptions
                 maps = [.. maps.Where(text => !text.StartsWith("since=", StringComparison.Ordinal))];
             }
         }
-        else if (register is not null && hasHeader && Format(parsed, input) == ImportFormat.Csv && input.BeginsWithNumber())
+        else if (register is not null && hasHeader && Format(parsed, input) == ImportFormat.Csv && input.BeginsWithNumber(out var isAlone))
         {
             hasHeader = false;
-            inferred = maps.Length == 0 ? "no header, number in column 1" : "no header";
+            // That a list of numbers alone has no header is no guess.
+            inferred = isAlone ? null : maps.Length == 0 ? "no header, number in column 1" : "no header";
             maps = maps.Length == 0 ? ["number=1"] : maps;
         }
 

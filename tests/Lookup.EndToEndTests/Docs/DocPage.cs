@@ -24,7 +24,7 @@ internal sealed record DocFile(int Line, string Name, string Content);
 internal sealed partial class DocPage
 {
     /// <summary>The languages of blocks. A block without one would escape the test.</summary>
-    internal static readonly string[] Languages = ["bash", "console", "conf", "csharp", "csv", "ini", "json", "mermaid", "python", "sh", "yaml"];
+    internal static readonly string[] Languages = ["bash", "console", "conf", "csharp", "csv", "ini", "json", "mermaid", "python", "sh", "text", "yaml"];
 
     private DocPage(string name)
     {

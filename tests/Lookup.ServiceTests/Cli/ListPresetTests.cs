@@ -224,7 +224,8 @@ public sealed class ListPresetTests(RunningService service) : IClassFixture<Runn
     [Theory]
     [InlineData("a.csv", "telefono;iscritto RPO\n3331234501;1\n", "--format rpo --dry-run", "answers, number in column 1, answer in column 2")]
     [InlineData("a.txt", "2025550123\n", "--format vicidial-dnc --dry-run --set region=US --set organisation=acme", "vicidial_dnc without column names")]
-    [InlineData("a.txt", "+31612345678\n", "--register nl-bmnr --snapshot 2015-03-20 --timezone Europe/Amsterdam --expect 1 --dry-run", "no header, number in column 1")]
+    [InlineData("a.csv", "+31612345678,Ann\n", "--register nl-bmnr --snapshot 2015-03-20 --timezone Europe/Amsterdam --expect 1 --dry-run --ignore *", "no header, number in column 1")]
+    [InlineData("a.txt", "+31612345678\n", "--register nl-bmnr --snapshot 2015-03-20 --timezone Europe/Amsterdam --expect 1 --dry-run", null)]
     [InlineData("a.csv", "phone_number\n2025550123\n", "--format vicidial-dnc --dry-run --set region=US --set organisation=acme", null)]
     [InlineData("a.csv", "number\n+31612345678\n", "--dry-run --set kind=objection --set organisation=acme", null)]
     public async Task ColumnsByTheirContent_AreSaidBeforeAnythingIsRecorded(string name, string content, string options, string? inferred)
