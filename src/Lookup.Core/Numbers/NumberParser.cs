@@ -100,7 +100,6 @@ public sealed class NumberParser
 
     private bool TryText(ReadOnlySpan<char> text, string? defaultRegion, out PhoneNumber number, out NumberFault fault)
     {
-
         var read = new NumberText(stackalloc char[MaxInput], stackalloc NumberText.Group[MaxInput]);
         fault = read.Read(text);
         if (fault != NumberFault.None)

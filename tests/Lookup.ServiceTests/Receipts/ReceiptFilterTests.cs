@@ -202,7 +202,7 @@ public sealed class ReceiptFilterTests : IDisposable
         await File.WriteAllBytesAsync(segment, receipts, token);
         var writing = Task.Run(() => File.WriteAllBytes(_temp.PathOf("pipe"), receipts), token);
         Assert.Equal(StatusCode.OK, await calls.Single());
-        // One that opened it only after the move has read the file, and nobody the pipe: this end lets the writer go on.
+        // A reader that opens the log only after the move never reads the pipe: this end lets the writer go on.
         await using (File.Open(_temp.PathOf("pipe"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
         {
             await writing;
