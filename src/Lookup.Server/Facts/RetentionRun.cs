@@ -16,10 +16,7 @@ internal sealed class RetentionRun(
     private const int MaxText = 256;
     private const int MaxReason = 1_024;
 
-    /// <summary>Pause between two progress messages.</summary>
-    private static readonly TimeSpan ProgressPause = TimeSpan.FromMilliseconds(200);
-
-    private int _isRunning;
+    private readonly LongRun _run = new(drain, options, clock);
 
     /// <summary>See FactService.ApplyRetention.</summary>
     internal async Task RunAsync(
@@ -29,43 +26,27 @@ internal sealed class RetentionRun(
         FieldFaults.CheckText(request.Actor, MaxText, "actor", ref faults);
         FieldFaults.CheckText(request.Reason, MaxReason, "reason", ref faults);
         FieldFaults.ThrowIfAny(faults);
-        if (Interlocked.Exchange(ref _isRunning, 1) == 1)
-        {
-            throw RpcErrors.Exhausted("Another retention run is in progress; retry when it has ended.", options.RetryAfterMs);
-        }
-
-        drain.Track(context);
-        using var stop = drain.Link(context);
-        var running = Task.FromResult<IReadOnlyList<RetentionCount>>([]);
-        try
-        {
-            monitor.ThrowIfUntrusted();
-            var share = 0.0;
-            running = store.RetainAsync(
-                RetentionOrder.Create(regimes, cipher, clock.GetUtcNow(), request.DryRun), done => Volatile.Write(ref share, done), stop.Token);
-            while (await Task.WhenAny(running, Task.Delay(ProgressPause, clock, stop.Token)) != running)
+        await _run.RunAsync(
+            async (progress, stop) =>
             {
-                stop.Token.ThrowIfCancellationRequested();
-                await responseStream.WriteAsync(new V1.ApplyRetentionResponse { ShareDone = Volatile.Read(ref share) }, stop.Token);
-            }
-
-            await responseStream.WriteAsync(new V1.ApplyRetentionResponse { Result = ToProto(await running) }, stop.Token);
-        }
-        catch (KeyRotationException exception)
-        {
-            throw RpcErrors.Precondition(exception.Message);
-        }
-        catch (Exception) when (drain.Ends(context))
-        {
-            throw RpcErrors.Unavailable("The service is shutting down; send the request again to delete what is left.", options.RetryAfterMs);
-        }
-        finally
-        {
-            // The run must have ended, also if the caller has disconnected.
-            await stop.CancelAsync();
-            await ((Task)running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            Volatile.Write(ref _isRunning, 0);
-        }
+                monitor.ThrowIfUntrusted();
+                try
+                {
+                    return new V1.ApplyRetentionResponse
+                    {
+                        Result = ToProto(await store.RetainAsync(RetentionOrder.Create(regimes, cipher, clock.GetUtcNow(), request.DryRun), progress, stop)),
+                    };
+                }
+                catch (KeyRotationException exception)
+                {
+                    throw RpcErrors.Precondition(exception.Message);
+                }
+            },
+            share => new V1.ApplyRetentionResponse { ShareDone = share },
+            responseStream,
+            context,
+            busy: "Another retention run is in progress; retry when it has ended.",
+            stopping: "The service is shutting down; send the request again to delete what is left.");
     }
 
     /// <summary>Writes what was deleted, or is due.</summary>

@@ -14,10 +14,7 @@ internal sealed class ImportEndpoint(
     AccessControl access, DualApproval approval)
     : V1.ImportService.ImportServiceBase
 {
-    /// <summary>Pause between two progress messages of a revert.</summary>
-    private static readonly TimeSpan ProgressPause = TimeSpan.FromMilliseconds(200);
-
-    private int _reverting;
+    private readonly LongRun _revert = new(drain, options, clock);
 
     /// <inheritdoc/>
     public override async Task<V1.ListImportsResponse> ListImports(V1.ListImportsRequest request, ServerCallContext context)
@@ -63,43 +60,21 @@ internal sealed class ImportEndpoint(
             order = order with { Expected = await DemandAsync(request.ImportId, access.CallerOf(context), context.CancellationToken) };
         }
 
-        if (Interlocked.Exchange(ref _reverting, 1) == 1)
-        {
-            throw RpcErrors.Exhausted("Another import is being reverted; only one can be reverted at a time. Retry when it has ended.", options.RetryAfterMs);
-        }
-
-        drain.Track(context);
-        using var stop = drain.Link(context);
-        var reverting = Task.FromResult<StoredImport>(null!);
-        try
-        {
-            monitor.ThrowIfUntrusted();
-            var share = 0.0;
-            reverting = store.RevertAsync(request.ImportId, order, clock, done => Volatile.Write(ref share, done), stop.Token);
-            while (await Task.WhenAny(reverting, Task.Delay(ProgressPause, clock, stop.Token)) != reverting)
+        await _revert.RunAsync(
+            async (progress, stop) =>
             {
-                stop.Token.ThrowIfCancellationRequested();
-                await responseStream.WriteAsync(new V1.RevertImportResponse { ShareDone = Volatile.Read(ref share) }, stop.Token);
-            }
-
-            var import = await reverting;
-            // The next check of this instance sees that a snapshot is no longer loaded, and no cached fact from before.
-            await registry.ReadAsync(stop.Token);
-            await replica.CatchUpAsync(TimeSpan.FromMilliseconds(options.FreshnessBoundMs), stop.Token);
-            var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            await responseStream.WriteAsync(new V1.RevertImportResponse { Import = ImportMapping.ToProto(import, now) }, stop.Token);
-        }
-        catch (Exception) when (drain.Ends(context))
-        {
-            throw RpcErrors.Unavailable("The service is shutting down; send the request again and the revert continues.", options.RetryAfterMs);
-        }
-        finally
-        {
-            // The revert must have ended, also if the caller has disconnected.
-            await stop.CancelAsync();
-            await ((Task)reverting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            Volatile.Write(ref _reverting, 0);
-        }
+                monitor.ThrowIfUntrusted();
+                var import = await store.RevertAsync(request.ImportId, order, clock, progress, stop);
+                // The next check of this instance sees that a snapshot is no longer loaded, and no cached fact from before.
+                await registry.ReadAsync(stop);
+                await replica.CatchUpAsync(TimeSpan.FromMilliseconds(options.FreshnessBoundMs), stop);
+                return new V1.RevertImportResponse { Import = ImportMapping.ToProto(import, clock.GetUtcNow().ToUnixTimeMilliseconds()) };
+            },
+            share => new V1.RevertImportResponse { ShareDone = share },
+            responseStream,
+            context,
+            busy: "Another import is being reverted; only one can be reverted at a time. Retry when it has ended.",
+            stopping: "The service is shutting down; send the request again and the revert continues.");
     }
 
     // Reverting can permit calls. The revert applies only to the record that was checked here.
